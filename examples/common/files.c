@@ -1,0 +1,174 @@
+#define _POSIX_C_SOURCE 200809L
+#include "files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "try.h"
+
+static char *copy_text(const char *text)
+{
+    return strcpy(try_allocate(strlen(text) + 1, 1), text);
+}
+
+char *join_path(const char *folder, const char *name)
+{
+    size_t length = strlen(folder) + strlen(name) + 2;
+    char *path = try_allocate(length, 1);
+    snprintf(path, length, "%s/%s", folder, name);
+    return path;
+}
+
+static int is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+void make_folder(const char *path)
+{
+    char *part = join_path(path, "");
+    for (char *slash = strchr(part + 1, '/'); slash != NULL;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(part, 0777) != 0 && !is_folder(part))
+            fail(EXIT_USAGE, "folder %s can not be made: %s", part,
+                 strerror(errno));
+        *slash = '/';
+    }
+    free(part);
+}
+
+/* Whether `name` is a better choice than `best`: training images before
+   others, then the first by name, so that the choice is always the same. */
+static int is_better(const char *name, const char *best)
+{
+    if (strstr(name, "idx3") == NULL)
+        return 0;
+    if (best == NULL)
+        return 1;
+    int train = strstr(name, "train") != NULL;
+    int best_train = strstr(best, "train") != NULL;
+    return train != best_train ? train : strcmp(name, best) < 0;
+}
+
+char *find_idx_images(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return NULL;
+    if (!S_ISDIR(info.st_mode))
+        return copy_text(path);
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return NULL;
+    char *best = NULL;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        if (is_better(entry->d_name, best)) {
+            free(best);
+            best = copy_text(entry->d_name);
+        }
+    }
+    closedir(folder);
+    char *found = best != NULL ? join_path(path, best) : NULL;
+    free(best);
+    return found;
+}
+
+char *find_shipped_images(const char *source_file)
+{
+    char *found = find_idx_images("examples/data");
+    if (found != NULL)
+        return found;
+    char *folder = copy_text(source_file);
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    char *data = join_path(slash != NULL ? folder : ".", "data");
+    found = find_idx_images(data);
+    free(data);
+    free(folder);
+    return found;
+}
+
+static FILE *open_to_write(const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    if (file == NULL)
+        fail(EXIT_RUN, "%s can not be written: %s", path, strerror(errno));
+    return file;
+}
+
+/* Errors of a buffered stream may show only when it is closed. */
+static void close_written(FILE *file, const char *path)
+{
+    int bad = ferror(file);
+    if (fclose(file) != 0 || bad)
+        fail(EXIT_RUN, "%s can not be written: %s", path, strerror(errno));
+}
+
+void csv_open(csv_file *csv, const char *path, const char *const *columns,
+              size_t count)
+{
+    csv->file = open_to_write(path);
+    csv->path = copy_text(path);
+    csv->columns = count;
+    for (size_t i = 0; i < count; i++)
+        fprintf(csv->file, "%s%s", i > 0 ? "," : "", columns[i]);
+    fputc('\n', csv->file);
+}
+
+void csv_row(csv_file *csv, const double *values)
+{
+    for (size_t i = 0; i < csv->columns; i++)
+        fprintf(csv->file, "%s%.9g", i > 0 ? "," : "", values[i]);
+    fputc('\n', csv->file);
+    fflush(csv->file);
+}
+
+void csv_close(csv_file *csv)
+{
+    close_written(csv->file, csv->path);
+    free(csv->path);
+}
+
+/*
+ * NumPy's format, version 1.0: a magic word, the length of a header, a Python
+ * dictionary padded so that the data begin at a multiple of 64 bytes, and the
+ * data as they lie in memory.
+ * (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
+ */
+void npy_write(const char *path, const float *values, const size_t *shape,
+               size_t rank)
+{
+    enum { PREFIX = 10, ALIGN = 64, HEADER = 256 };
+    const uint16_t one = 1;
+    int little = *(const unsigned char *)&one;
+    char header[HEADER];
+    int used = snprintf(header, sizeof header,
+                        "{'descr': '%cf4', 'fortran_order': False, "
+                        "'shape': (",
+                        little ? '<' : '>');
+    size_t count = 1;
+    for (size_t i = 0; i < rank; i++) {
+        used += snprintf(header + used, sizeof header - (size_t)used, "%zu, ",
+                         shape[i]);
+        count *= shape[i];
+    }
+    used += snprintf(header + used, sizeof header - (size_t)used, "), }");
+
+    size_t length = (PREFIX + (size_t)used + 1 + ALIGN - 1) / ALIGN * ALIGN;
+    unsigned char prefix[PREFIX] = "\x93NUMPY\x01";
+    prefix[8] = (unsigned char)((length - PREFIX) & 0xff);
+    prefix[9] = (unsigned char)((length - PREFIX) >> 8);
+
+    FILE *file = open_to_write(path);
+    fwrite(prefix, 1, PREFIX, file);
+    fprintf(file, "%-*s\n", (int)(length - PREFIX - 1), header);
+    fwrite(values, sizeof *values, count, file);
+    close_written(file, path);
+}

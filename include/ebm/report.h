@@ -1,0 +1,69 @@
+/**
+ * @file report.h
+ * What a loss computed, term by term.
+ *
+ * A report is filled by ebm_loss_backward() and read by key. A term that was
+ * not computed is a status, not 0. Signs are fixed; the clarifying paper's
+ * section 3: L+ = mean E(x+), L- = -mean E(x-).
+ */
+#ifndef EBM_REPORT_H
+#define EBM_REPORT_H
+
+#include <ebm/context.h>
+#include <ebm/export.h>
+#include <ebm/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ebm_report ebm_report;
+
+typedef enum ebm_report_key {
+    /** The weighted total whose gradient was added to the model. */
+    EBM_REPORT_TOTAL = 0,
+    /** L+ = mean E over the data: the positive phase. */
+    EBM_REPORT_POSITIVE = 1,
+    /** L- = -mean E over the chains: the negative phase. */
+    EBM_REPORT_NEGATIVE = 2,
+    /** mean E(x+)^2 + mean E(x-)^2, without its weight. */
+    EBM_REPORT_ENERGY_L2 = 3,
+    /** Energies of the data: mean and standard deviation (divided by n). */
+    EBM_REPORT_DATA_ENERGY_MEAN = 4,
+    EBM_REPORT_DATA_ENERGY_STD = 5,
+    /** Energies of the chains: mean and standard deviation. */
+    EBM_REPORT_CHAIN_ENERGY_MEAN = 6,
+    EBM_REPORT_CHAIN_ENERGY_STD = 7,
+    EBM_REPORT_KEY_MAX = 0x7fffffff
+} ebm_report_key;
+
+/**
+ * Creates an empty report.
+ *
+ * Errors: HANDLE, ARGUMENT, MEMORY. Thread safety: any thread. Since: 0.1.
+ */
+EBM_API ebm_status ebm_report_create(ebm_context *context,
+                                     ebm_report **report);
+
+/**
+ * Gives up the caller's hold. NULL is allowed.
+ *
+ * Errors: none. Thread safety: not while another thread uses this handle.
+ * Since: 0.1.
+ */
+EBM_API void ebm_report_destroy(ebm_report *report);
+
+/**
+ * Reads a term of the last loss that filled the report.
+ *
+ * Errors: HANDLE, ARGUMENT (unknown key, value is NULL), NOT_COMPUTED.
+ * Thread safety: one thread a report. Since: 0.1.
+ */
+EBM_API ebm_status ebm_report_get(const ebm_report *report, ebm_report_key key,
+                                  double *value);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,45 @@
+/**
+ * @file version.h
+ * The version of the headers (macros) and of the library (functions).
+ *
+ * CMake reads the numbers from this file. The soname carries EBM_ABI_MAJOR;
+ * it changes only when a published symbol changes its meaning or goes away.
+ * History of the ABI triple (current:revision:age): 0:0:0 first release, 0.1.
+ */
+#ifndef EBM_VERSION_H
+#define EBM_VERSION_H
+
+#include <ebm/export.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define EBM_VERSION_MAJOR 0
+#define EBM_VERSION_MINOR 1
+#define EBM_VERSION_PATCH 0
+#define EBM_VERSION_NUMBER                                    \
+    (EBM_VERSION_MAJOR * 1000000 + EBM_VERSION_MINOR * 1000 + \
+     EBM_VERSION_PATCH)
+#define EBM_ABI_MAJOR 0
+
+/**
+ * Version of the library that is linked, as EBM_VERSION_NUMBER was when it
+ * was built: 1,000,000 major + 1,000 minor + patch.
+ *
+ * Errors: none. Thread safety: any thread. Since: 0.1.
+ */
+EBM_API int ebm_version_number(void);
+
+/**
+ * The same version as text, "0.1.0". Static storage.
+ *
+ * Errors: none. Thread safety: any thread. Since: 0.1.
+ */
+EBM_API const char *ebm_version_string(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * The replay buffer's inside.
+ *
+ * Each state held has a slot, 0 .. count - 1. All policies keep the slots in
+ * the order in which they were written, as a doubly linked ring of slot
+ * numbers whose anchor is the number `capacity`: the oldest is found in one
+ * step after any mixture of policies, and reading needs no sorting.
+ */
+#ifndef EBM_BUFFER_BUFFER_H
+#define EBM_BUFFER_BUFFER_H
+
+#include <ebm/buffer.h>
+
+#include "core/object.h"
+#include "core/random.h"
+
+enum { EBM_BUFFER_KEYS = 2 };
+
+/* The law of fresh states. */
+typedef enum ebm_source_kind {
+    EBM_SOURCE_NONE,
+    EBM_SOURCE_UNIFORM,
+    EBM_SOURCE_NORMAL,
+    EBM_SOURCE_DATA
+} ebm_source_kind;
+
+typedef struct ebm_source {
+    ebm_source_kind kind;
+    float a, b; /* minimum and maximum, or mean and std */
+    ebm_dataset *dataset;
+    size_t samples;
+} ebm_source;
+
+struct ebm_buffer {
+    ebm_object object;
+    double values[EBM_BUFFER_KEYS];
+    size_t capacity;
+    size_t height, width, channels;
+    size_t size; /* height width channels */
+    uint64_t seed;
+    ebm_source source;
+
+    /* The slots. Origins are kept as the chain had them; what a draw makes of
+       them depends on the age. */
+    size_t count;
+    float *states; /* [capacity, size] */
+    int32_t *labels;
+    ebm_origin *origins;
+    uint64_t *ages;
+    uint64_t *written; /* value of `stores` when the slot was written */
+    size_t *newer;     /* [capacity + 1]; newer[capacity] is the oldest */
+    size_t *older;     /* [capacity + 1]; older[capacity] is the newest */
+    size_t *order;     /* [capacity], scratch of a draw */
+
+    uint64_t seen;    /* states offered since creation: keys the reservoir */
+    uint64_t offered; /* states offered since the buffer was last emptied */
+    uint64_t fresh;   /* chains drawn fresh */
+    uint64_t draws;   /* calls of draw: keys them */
+    uint64_t fills;   /* calls of fill: keys them */
+    uint64_t stores;  /* calls of store */
+    uint64_t layout;  /* changes when slots no longer hold what was drawn */
+};
+
+/* Takes the place of a state: everything but where it is put. */
+typedef struct ebm_state {
+    const float *x;
+    int32_t label;
+    ebm_origin origin;
+    uint64_t age;
+} ebm_state;
+
+/* Begins with an empty ring. */
+void ebm_buffer_clear(ebm_buffer *buffer);
+
+/* Writes a state into a slot, < count or equal to it (which appends), and
+   makes the slot the newest. */
+void ebm_buffer_write(ebm_buffer *buffer, size_t slot, const ebm_state *state);
+
+/* Offers a state under FIFO, which is also how WRITE_BACK adds, or RESERVOIR,
+   as the policy says. */
+void ebm_buffer_offer(ebm_buffer *buffer, const ebm_state *state);
+
+/* One draw from the source: writes x[size] and *label. */
+void ebm_buffer_fresh(const ebm_buffer *buffer, const ebm_random *random,
+                      float *x, int32_t *label);
+
+/* Origin of what the source gives. */
+ebm_origin ebm_buffer_fresh_origin(const ebm_buffer *buffer);
+
+#endif

@@ -1,0 +1,183 @@
+/* From the buffer to the chains, and back. */
+#include "buffer/buffer.h"
+
+#include <string.h>
+
+#include "chains/chains.h"
+
+/* Elements of a chain's BUFFER_DRAW generator: each has a block of its own. */
+enum { ELEMENT_FRESH = 0, ELEMENT_SLOT = 1 };
+
+static int writes_back(const ebm_buffer *buffer)
+{
+    return buffer->values[EBM_BUFFER_POLICY] == EBM_BUFFER_WRITE_BACK;
+}
+
+static ebm_status check_pair(const ebm_buffer *buffer,
+                             const ebm_chains *chains)
+{
+    EBM_CHECK_HANDLE(buffer, EBM_TYPE_BUFFER);
+    EBM_CHECK_HANDLE(chains, EBM_TYPE_CHAINS);
+    EBM_CHECK_SAME_CONTEXT(buffer, chains);
+    if (chains->height != buffer->height || chains->width != buffer->width ||
+        chains->channels != buffer->channels)
+        return ebm_fail(ebm_context_of(buffer), EBM_ERROR_SHAPE,
+                        "the chains have states [%zu, %zu, %zu], the buffer "
+                        "[%zu, %zu, %zu]",
+                        chains->height, chains->width, chains->channels,
+                        buffer->height, buffer->width, buffer->channels);
+    return EBM_OK;
+}
+
+static ebm_status check_drawable(const ebm_buffer *buffer,
+                                 const ebm_chains *chains)
+{
+    const ebm_context *context = ebm_context_of(buffer);
+    double rate = buffer->values[EBM_BUFFER_FRESH_RATE];
+    if (rate > 0 && buffer->source.kind == EBM_SOURCE_NONE)
+        return ebm_fail(context, EBM_ERROR_STATE,
+                        "fresh_rate is %g but the buffer was never filled "
+                        "from a source",
+                        rate);
+    if (writes_back(buffer) && chains->n > buffer->count)
+        return ebm_fail(context, EBM_ERROR_RANGE,
+                        "%zu chains can not be drawn from %zu states without "
+                        "replacement",
+                        chains->n, buffer->count);
+    if (rate < 1 && !buffer->count)
+        return ebm_fail(context, EBM_ERROR_STATE,
+                        "the buffer is empty and fresh_rate is %g", rate);
+    return EBM_OK;
+}
+
+/* What a slot's state begins as: it goes on from an earlier run when it has
+   lived a step. */
+static ebm_origin drawn_origin(const ebm_buffer *buffer, size_t slot)
+{
+    ebm_origin origin = buffer->origins[slot];
+    if (!buffer->ages[slot])
+        return origin;
+    if (origin == EBM_ORIGIN_NOISE)
+        return EBM_ORIGIN_PERSISTED_NOISE;
+    if (origin == EBM_ORIGIN_DATA)
+        return EBM_ORIGIN_PERSISTED_DATA;
+    return origin;
+}
+
+/* The slot of chain i. Without replacement: a Fisher-Yates shuffle of which
+   only the first n places are carried out, one a call. */
+static size_t choose_slot(ebm_buffer *buffer, const ebm_random *random,
+                          size_t i)
+{
+    if (!writes_back(buffer))
+        return (size_t)ebm_random_index(random, ELEMENT_SLOT, buffer->count);
+    size_t *order = buffer->order;
+    size_t j =
+        i + (size_t)ebm_random_index(random, ELEMENT_SLOT, buffer->count - i);
+    size_t slot = order[j];
+    order[j] = order[i];
+    order[i] = slot;
+    return slot;
+}
+
+static void draw_fresh(ebm_buffer *buffer, ebm_chains *chains, size_t i)
+{
+    ebm_random random = ebm_random_at(buffer->seed, EBM_PURPOSE_BUFFER_FRESH,
+                                      i, buffer->draws);
+    ebm_buffer_fresh(buffer, &random, chains->states + i * chains->size,
+                     chains->labels + i);
+    chains->origins[i] = ebm_buffer_fresh_origin(buffer);
+    chains->ages[i] = 0;
+    buffer->fresh++;
+}
+
+static void draw_held(const ebm_buffer *buffer, ebm_chains *chains, size_t i,
+                      size_t slot)
+{
+    memcpy(chains->states + i * chains->size,
+           buffer->states + slot * buffer->size,
+           buffer->size * sizeof *chains->states);
+    chains->labels[i] = buffer->labels[slot];
+    chains->origins[i] = drawn_origin(buffer, slot);
+    chains->ages[i] = buffer->ages[slot];
+}
+
+ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains)
+{
+    EBM_TRY(check_pair(buffer, chains));
+    EBM_TRY(check_drawable(buffer, chains));
+    double rate = buffer->values[EBM_BUFFER_FRESH_RATE];
+    /* The shuffle begins from the same order each time, so that a draw is a
+       function of the counter alone. */
+    if (writes_back(buffer))
+        for (size_t slot = 0; slot < buffer->count; slot++)
+            buffer->order[slot] = slot;
+    for (size_t i = 0; i < chains->n; i++) {
+        ebm_random random = ebm_random_at(
+            buffer->seed, EBM_PURPOSE_BUFFER_DRAW, i, buffer->draws);
+        int fresh = ebm_random_uniform(&random, ELEMENT_FRESH) < rate;
+        /* Under WRITE_BACK a fresh chain takes the place of a state. */
+        size_t slot = EBM_NO_SLOT;
+        if (!fresh || writes_back(buffer))
+            slot = choose_slot(buffer, &random, i);
+        if (fresh)
+            draw_fresh(buffer, chains, i);
+        else
+            draw_held(buffer, chains, i, slot);
+        chains->diverged[i] = 0;
+        chains->slots[i] = slot;
+    }
+    buffer->draws++;
+    ebm_object_retain(buffer);
+    ebm_object_release(chains->buffer);
+    chains->buffer = &buffer->object;
+    chains->buffer_layout = buffer->layout;
+    return EBM_OK;
+}
+
+/* Whether every chain still has a slot to return to. */
+static ebm_status check_slots(const ebm_buffer *buffer,
+                              const ebm_chains *chains)
+{
+    const ebm_context *context = ebm_context_of(buffer);
+    if (chains->buffer != &buffer->object)
+        return ebm_fail(context, EBM_ERROR_STATE,
+                        "write-back needs chains that were drawn from this "
+                        "buffer last");
+    if (chains->buffer_layout != buffer->layout)
+        return ebm_fail(context, EBM_ERROR_STATE,
+                        "the buffer was filled or added to since the chains "
+                        "were drawn: their slots hold other states");
+    for (size_t i = 0; i < chains->n; i++)
+        if (chains->slots[i] == EBM_NO_SLOT)
+            return ebm_fail(context, EBM_ERROR_STATE,
+                            "chain %zu has no slot: it was drawn fresh under "
+                            "another policy",
+                            i);
+    return EBM_OK;
+}
+
+ebm_status ebm_buffer_store(ebm_buffer *buffer, const ebm_chains *chains)
+{
+    EBM_TRY(check_pair(buffer, chains));
+    EBM_TRY(ebm_chains_check_healthy(chains));
+    int back = writes_back(buffer);
+    if (back)
+        EBM_TRY(check_slots(buffer, chains));
+    else
+        buffer->layout++;
+    buffer->stores++;
+    for (size_t i = 0; i < chains->n; i++) {
+        ebm_state state = {chains->states + i * chains->size,
+                           chains->labels[i], chains->origins[i],
+                           chains->ages[i]};
+        if (back) {
+            ebm_buffer_write(buffer, chains->slots[i], &state);
+            buffer->seen++;
+            buffer->offered++;
+        } else {
+            ebm_buffer_offer(buffer, &state);
+        }
+    }
+    return EBM_OK;
+}

@@ -1,0 +1,66 @@
+/*
+ * Chains from the inside, for sampler, buffer and loss.
+ */
+#ifndef EBM_CHAINS_CHAINS_H
+#define EBM_CHAINS_CHAINS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ebm/chains.h>
+
+#include "core/object.h"
+
+/* In slots: the chain came from no slot. */
+#define EBM_NO_SLOT SIZE_MAX
+
+struct ebm_chains {
+    ebm_object object;
+    size_t n;
+    size_t height, width, channels;
+    size_t size; /* height width channels */
+    uint64_t seed;
+    uint64_t first_stream;
+    uint64_t steps; /* Langevin steps since creation, never reset */
+    uint64_t inits; /* keys the draws of init_normal and init_uniform */
+    float *states;  /* [n, size], at its end room for whole vectors */
+    int32_t *labels;
+    ebm_origin *origins;
+    uint64_t *ages;
+    uint64_t *diverged; /* step number from 1 on, or 0 */
+
+    /* The last draw: from which buffer, in which layout of its slots, and
+       which slot of each chain. The buffer is referred to (counted), so that
+       its address names it for as long as it is remembered; NULL before a
+       draw, and after an init or set_states. Only the buffer's own room looks
+       into it. */
+    ebm_object *buffer;
+    uint64_t buffer_layout;
+    size_t *slots;
+};
+
+/* Index of the first marked chain, or n. */
+size_t ebm_chains_first_diverged(const ebm_chains *chains);
+
+/* DIVERGED with a text that names the chain and the step, if any is marked. */
+ebm_status ebm_chains_check_healthy(const ebm_chains *chains);
+
+/* Whether there is an origin of that number; ARGUMENT with a text if not. */
+ebm_status ebm_check_origin(const ebm_context *context, ebm_origin origin);
+
+/* "noise", "data", "persisted from noise", "persisted from data". */
+const char *ebm_origin_text(ebm_origin origin);
+
+/* Whether all elements of `what` [n, size] are finite; NON_FINITE with a text
+   that names sample and element if not. */
+ebm_status ebm_check_finite(const ebm_context *context, const char *what,
+                            const float *x, size_t n, size_t size);
+
+/* Whether draws from [minimum, maximum), or from N(mean, std^2), are finite
+   floats; RANGE with a text if not. */
+ebm_status ebm_check_uniform_law(const ebm_context *context, double minimum,
+                                 double maximum);
+ebm_status ebm_check_normal_law(const ebm_context *context, double mean,
+                                double std);
+
+#endif

@@ -1,0 +1,177 @@
+/* Writing a header. Jansson dumps members in the order they were set, so the
+   bytes follow from the layers alone. */
+#include "checkpoint/header.h"
+
+#include <jansson.h>
+#include <math.h>
+
+#include "core/memory.h"
+
+/* Dumps to a block of ours, padded by spaces to a multiple of 8 and ended by
+   a NUL that *length does not count. */
+static ebm_status dump(const ebm_context *context, const json_t *json,
+                       char **text, size_t *length)
+{
+    /* 17 digits bring every double back. */
+    size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(17);
+    char nothing;
+    size_t used = json_dumpb(json, &nothing, 0, flags);
+    size_t padded = ebm_round_up(used, 8);
+    char *block = used ? ebm_alloc(context, padded + 1, 1) : NULL;
+    if (!block || json_dumpb(json, block, used, flags) != used) {
+        ebm_free(context, block);
+        return ebm_out_of_memory(context, "a model file's header");
+    }
+    memset(block + used, ' ', padded - used);
+    block[padded] = 0;
+    *text = block;
+    *length = padded;
+    return EBM_OK;
+}
+
+/* In what follows NULL and non-zero mean that memory ran out: Jansson's
+   setters take NULL for that, and let go of what they could not set. */
+
+static json_t *sizes_json(const size_t *sizes, size_t count)
+{
+    json_t *array = json_array();
+    int bad = 0;
+    for (size_t i = 0; i < count; i++)
+        bad |=
+            json_array_append_new(array, json_integer((json_int_t)sizes[i]));
+    if (!bad)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+/* {"kind":"conv2d","channels":16,"kernel":5,"stride":2,"padding":4,
+   "bias":true} */
+static json_t *layer_json(const ebm_layer *layer)
+{
+    const ebm_layer_ops *ops = layer->ops;
+    json_t *object = json_object();
+    int bad = json_object_set_new(object, "kind", json_string(ops->kind));
+    for (int i = 0; i < EBM_LAYER_ARGUMENTS && ops->argument_names[i]; i++) {
+        double value = layer->arguments[i];
+        json_t *number = value == floor(value)
+                             ? json_integer((json_int_t)value)
+                             : json_real(value);
+        bad |= json_object_set_new(object, ops->argument_names[i], number);
+    }
+    if (ops->param_gradient)
+        bad |= json_object_set_new(object, "bias", json_boolean(layer->bias));
+    if (!bad)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *layers_json(const ebm_layer *layers, size_t count)
+{
+    json_t *array = json_array();
+    int bad = 0;
+    for (size_t i = 0; i < count && !bad; i++)
+        bad |= json_array_append_new(array, layer_json(layers + i));
+    if (!bad)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+/* Metadata are texts, so what has a structure becomes JSON within JSON. */
+static ebm_status set_text(const ebm_context *context, json_t *metadata,
+                           const char *key, json_t *value)
+{
+    char *text = NULL;
+    size_t length = 0;
+    ebm_status status = dump(context, value, &text, &length);
+    json_decref(value);
+    if (status != EBM_OK)
+        return status;
+    while (text[length - 1] == ' ')
+        length--;
+    if (json_object_set_new(metadata, key, json_stringn(text, length)))
+        status = ebm_out_of_memory(context, "a model file's header");
+    ebm_free(context, text);
+    return status;
+}
+
+static ebm_status set_metadata(const ebm_model *model, json_t *root)
+{
+    const ebm_context *context = ebm_context_of(model);
+    size_t count;
+    const ebm_layer *layers = ebm_model_layers(model, &count);
+    size_t input[3] = {model->height, model->width, model->channels};
+    json_t *metadata = json_object();
+    /* "format" is for other readers: tensors laid out as PyTorch does. */
+    if (json_object_set_new(metadata, "format", json_string("pt")) ||
+        json_object_set_new(metadata, EBM_HEADER_FORMAT,
+                            json_string(EBM_HEADER_VERSION)) ||
+        json_object_set(root, EBM_HEADER_METADATA, metadata)) {
+        json_decref(metadata);
+        return ebm_out_of_memory(context, "a model file's header");
+    }
+    json_decref(metadata); /* root holds it now */
+    EBM_TRY(
+        set_text(context, metadata, EBM_HEADER_INPUT, sizes_json(input, 3)));
+    return set_text(context, metadata, EBM_HEADER_LAYERS,
+                    layers_json(layers, count));
+}
+
+/* "0.weight":{"dtype":"F32","shape":[16,1,5,5],"data_offsets":[0,1600]} */
+static int set_tensor(json_t *root, const char *name,
+                      const ebm_layer_view *view, size_t begin)
+{
+    size_t end = begin + view->count * EBM_NUMBER_SIZE;
+    json_t *object = json_object();
+    int bad = json_object_set_new(object, "dtype", json_string("F32"));
+    bad |= json_object_set_new(object, "shape",
+                               sizes_json(view->torch_shape, view->rank));
+    bad |= json_object_set_new(object, "data_offsets",
+                               sizes_json((size_t[]){begin, end}, 2));
+    bad |= json_object_set(root, name, object);
+    json_decref(object);
+    return bad;
+}
+
+static ebm_status set_tensors(const ebm_model *model, json_t *root)
+{
+    char name[EBM_TENSOR_NAME];
+    size_t count, begin = 0;
+    const ebm_layer *layers = ebm_model_layers(model, &count);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t v = 0; v < layers[i].view_count; v++) {
+            const ebm_layer_view *view = layers[i].views + v;
+            ebm_tensor_name(layers, &(ebm_tensor){.layer = i, .view = v},
+                            name);
+            if (set_tensor(root, name, view, begin))
+                return ebm_out_of_memory(ebm_context_of(model),
+                                         "a model file's header");
+            begin += view->count * EBM_NUMBER_SIZE;
+        }
+    }
+    return EBM_OK;
+}
+
+ebm_status ebm_header_write(const ebm_model *model, char **text,
+                            size_t *length)
+{
+    const ebm_context *context = ebm_context_of(model);
+    json_t *root = json_object();
+    ebm_status status = set_metadata(model, root);
+    if (status == EBM_OK)
+        status = set_tensors(model, root);
+    if (status == EBM_OK)
+        status = dump(context, root, text, length);
+    json_decref(root);
+    if (status == EBM_OK && *length > EBM_HEADER_LONGEST) {
+        status = ebm_fail(context, EBM_ERROR_UNSUPPORTED,
+                          "a model file's header holds %d bytes, these layers "
+                          "need %zu",
+                          EBM_HEADER_LONGEST, *length);
+        ebm_free(context, *text);
+        *text = NULL;
+    }
+    return status;
+}

@@ -1,0 +1,15 @@
+/* The version that this library was built with. */
+#include <ebm/version.h>
+
+#define TEXT(x) #x
+#define DOTTED(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
+
+int ebm_version_number(void)
+{
+    return EBM_VERSION_NUMBER;
+}
+
+const char *ebm_version_string(void)
+{
+    return DOTTED(EBM_VERSION_MAJOR, EBM_VERSION_MINOR, EBM_VERSION_PATCH);
+}

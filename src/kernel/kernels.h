@@ -1,0 +1,114 @@
+/*
+ * The arithmetic on arrays that is worth compiling for several instruction
+ * sets. Each set is a table of the same functions; one is chosen when a
+ * context is created (no -march=native, one portable binary).
+ *
+ * All arrays are plain floats. Kernels marked "padded" work on whole vectors
+ * of 16: the arrays must extend to the next multiple of 16 elements, and what
+ * stands there is overwritten. That way no element is ever computed by a
+ * scalar tail with other bits. The other kernels take any length.
+ *
+ * No handle is known here, nothing is allocated, nothing fails.
+ */
+#ifndef EBM_KERNEL_KERNELS_H
+#define EBM_KERNEL_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/random.h"
+
+/* Lengths of padded arrays are rounded up to this. */
+enum { EBM_LANES = 16 };
+
+/* The constants of a free Langevin step, see include/ebm/sampler.h. */
+typedef struct ebm_langevin {
+    float noise_std;
+    float step_size;
+    float clip;
+    float minimum;
+    float maximum;
+} ebm_langevin;
+
+/* Coordinates that a step clipped or clamped. */
+typedef struct ebm_langevin_counts {
+    uint64_t clipped;
+    uint64_t clamped_noise;
+    uint64_t clamped_step;
+} ebm_langevin_counts;
+
+/* The constants of an Adam step; rates with the bias corrections in them. */
+typedef struct ebm_adam {
+    float scale; /* of the gradient: the norm clip */
+    float beta1;
+    float beta2;
+    float rate;       /* learning rate / (1 - beta1^t) */
+    float root_scale; /* 1 / sqrt(1 - beta2^t) */
+    float epsilon;
+} ebm_adam;
+
+/* A convolution's geometry; out_* follow from the rest. */
+typedef struct ebm_conv_shape {
+    size_t height, width, channels;
+    size_t kernel, stride, padding;
+    size_t out_height, out_width, out_channels;
+} ebm_conv_shape;
+
+typedef struct ebm_kernels {
+    const char *name;
+    /* Whether this processor can run them. */
+    int (*usable)(void);
+
+    /* Padded. x <- swish(x), slope <- swish'(x). */
+    void (*swish)(size_t n, float *x, float *slope);
+    /* Padded. x <- x > 0 ? x : leak x; slope <- its derivative. */
+    void (*leaky_relu)(size_t n, float leak, float *x, float *slope);
+    /* Padded. g <- g slope. */
+    void (*multiply)(size_t n, const float *slope, float *g);
+
+    /* y[r, c] += bias[c]. */
+    void (*add_bias)(size_t rows, size_t columns, const float *bias, float *y);
+    /* sum[c] (+)= sum_r y[r, c], added up in row order. */
+    void (*column_sums)(size_t rows, size_t columns, const float *y,
+                        int accumulate, float *sum);
+
+    /* image[H, W, C] -> columns[out_height out_width, kernel kernel C];
+       `padded` is scratch of [H + 2 padding, W + 2 padding, C]. */
+    void (*im2col)(const ebm_conv_shape *shape, const float *image,
+                   float *padded, float *columns);
+    /* The adjoint: sums columns into image. */
+    void (*col2im)(const ebm_conv_shape *shape, const float *columns,
+                   float *padded, float *image);
+
+    /* out[i] = element i of the generator: uniform in [low, high), and
+       N(mean, std^2). */
+    void (*uniform)(const ebm_random *random, size_t n, float low, float high,
+                    float *out);
+    void (*normal)(const ebm_random *random, size_t n, float mean, float std,
+                   float *out);
+
+    /* y <- clamp(x + noise_std xi), xi = normals of the generator. */
+    void (*langevin_noise)(const ebm_random *random, size_t n,
+                           const ebm_langevin *langevin, const float *x,
+                           float *y, ebm_langevin_counts *counts);
+    /* y <- clamp(y - step_size clip(g)). Returns whether all of g and of the
+       new y is finite. */
+    int (*langevin_step)(size_t n, const ebm_langevin *langevin,
+                         const float *g, float *y,
+                         ebm_langevin_counts *counts);
+
+    /* g <- clip to +-limit; returns sum g^2 (in double, fixed order), which
+       is not finite when an element is not. */
+    double (*clip_and_square)(size_t n, float limit, float *g);
+    /* One Adam update of theta, m, v; g is only read. */
+    void (*adam)(size_t n, const ebm_adam *adam, const float *g, float *m,
+                 float *v, float *theta);
+} ebm_kernels;
+
+/* The best table that this processor can run. */
+const ebm_kernels *ebm_kernels_best(void);
+
+/* All tables of this build, for the tests; NULL beyond the last. */
+const ebm_kernels *ebm_kernels_variant(size_t index);
+
+#endif

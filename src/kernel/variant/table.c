@@ -1,0 +1,39 @@
+/* The table of one instruction set. */
+#include "kernel/variant/variant.h"
+
+static int usable(void)
+{
+#if defined(__AVX512F__)
+    return __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl");
+#elif defined(__AVX2__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return 1;
+#endif
+}
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+extern const ebm_kernels EBM_KERNEL(kernels);
+
+const ebm_kernels EBM_KERNEL(kernels) = {
+    .name = TEXT(EBM_VARIANT),
+    .usable = usable,
+    .swish = EBM_KERNEL(swish),
+    .leaky_relu = EBM_KERNEL(leaky_relu),
+    .multiply = EBM_KERNEL(multiply),
+    .add_bias = EBM_KERNEL(add_bias),
+    .column_sums = EBM_KERNEL(column_sums),
+    .im2col = EBM_KERNEL(im2col),
+    .col2im = EBM_KERNEL(col2im),
+    .uniform = EBM_KERNEL(uniform),
+    .normal = EBM_KERNEL(normal),
+    .langevin_noise = EBM_KERNEL(langevin_noise),
+    .langevin_step = EBM_KERNEL(langevin_step),
+    .clip_and_square = EBM_KERNEL(clip_and_square),
+    .adam = EBM_KERNEL(adam),
+};

@@ -1,0 +1,39 @@
+/*
+ * The kernels of one instruction set. Every file of this folder is compiled
+ * once for each set, with EBM_VARIANT as its name; table.c gathers them.
+ */
+#ifndef EBM_KERNEL_VARIANT_VARIANT_H
+#define EBM_KERNEL_VARIANT_VARIANT_H
+
+#include "kernel/kernels.h"
+
+#define EBM_JOIN_(a, b) ebm_##a##_##b
+#define EBM_JOIN(a, b) EBM_JOIN_(a, b)
+#define EBM_KERNEL(name) EBM_JOIN(name, EBM_VARIANT)
+
+void EBM_KERNEL(swish)(size_t n, float *x, float *slope);
+void EBM_KERNEL(leaky_relu)(size_t n, float leak, float *x, float *slope);
+void EBM_KERNEL(multiply)(size_t n, const float *slope, float *g);
+void EBM_KERNEL(add_bias)(size_t rows, size_t columns, const float *bias,
+                          float *y);
+void EBM_KERNEL(column_sums)(size_t rows, size_t columns, const float *y,
+                             int accumulate, float *sum);
+void EBM_KERNEL(im2col)(const ebm_conv_shape *shape, const float *image,
+                        float *padded, float *columns);
+void EBM_KERNEL(col2im)(const ebm_conv_shape *shape, const float *columns,
+                        float *padded, float *image);
+void EBM_KERNEL(uniform)(const ebm_random *random, size_t n, float low,
+                         float high, float *out);
+void EBM_KERNEL(normal)(const ebm_random *random, size_t n, float mean,
+                        float std, float *out);
+void EBM_KERNEL(langevin_noise)(const ebm_random *random, size_t n,
+                                const ebm_langevin *langevin, const float *x,
+                                float *y, ebm_langevin_counts *counts);
+int EBM_KERNEL(langevin_step)(size_t n, const ebm_langevin *langevin,
+                              const float *g, float *y,
+                              ebm_langevin_counts *counts);
+double EBM_KERNEL(clip_and_square)(size_t n, float limit, float *g);
+void EBM_KERNEL(adam)(size_t n, const ebm_adam *adam, const float *g, float *m,
+                      float *v, float *theta);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * The backward pass of a loss.
+ *
+ *     L = 1/n sum E(x+_i) - 1/m sum E(x-_j)
+ *       + alpha (1/n sum E(x+_i)^2 + 1/m sum E(x-_j)^2)
+ *
+ * so dL/dE(x+_i) = 1/n + (2 alpha / n) E(x+_i), and with -1/m and m for the
+ * chains: a constant and a slope for each batch, which is how the model takes
+ * them, since the energies are known only inside its pass.
+ */
+#include "loss/loss.h"
+
+#include <math.h>
+
+#include "chains/chains.h"
+#include "core/memory.h"
+#include "core/report.h"
+
+static ebm_status check_shape(const ebm_model *model, const ebm_chains *chains)
+{
+    if (chains->height == model->height && chains->width == model->width &&
+        chains->channels == model->channels)
+        return EBM_OK;
+    return ebm_fail(ebm_context_of(model), EBM_ERROR_SHAPE,
+                    "the chains have states [%zu, %zu, %zu], the model takes "
+                    "[%zu, %zu, %zu]",
+                    chains->height, chains->width, chains->channels,
+                    model->height, model->width, model->channels);
+}
+
+static ebm_status check_origins(const ebm_loss *loss, const ebm_chains *chains)
+{
+    if (loss->values[EBM_LOSS_ALLOW_ANY_ORIGIN] != 0)
+        return EBM_OK;
+    for (size_t i = 0; i < chains->n; i++)
+        if (!(loss->kind->origins & EBM_ORIGIN_BIT(chains->origins[i])))
+            return ebm_fail(ebm_context_of(loss), EBM_ERROR_ORIGIN,
+                            "chain %zu began at %s, which makes %s %s; set "
+                            "EBM_LOSS_ALLOW_ANY_ORIGIN to want that",
+                            i, ebm_origin_text(chains->origins[i]),
+                            loss->kind->name, loss->kind->why);
+    return EBM_OK;
+}
+
+static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
+                            const float *data, size_t n,
+                            const ebm_chains *chains, const ebm_report *report)
+{
+    EBM_CHECK_HANDLE(loss, EBM_TYPE_LOSS);
+    EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
+    EBM_CHECK_HANDLE(chains, EBM_TYPE_CHAINS);
+    EBM_CHECK_SAME_CONTEXT(loss, model);
+    EBM_CHECK_SAME_CONTEXT(loss, chains);
+    if (report) {
+        EBM_CHECK_HANDLE(report, EBM_TYPE_REPORT);
+        EBM_CHECK_SAME_CONTEXT(loss, report);
+    }
+    const ebm_context *context = ebm_context_of(loss);
+    size_t elements;
+    if (!data || !n)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT, "data is NULL or n is 0");
+    EBM_TRY(ebm_check_size(context, n, model->height, model->width,
+                           model->channels, &elements));
+    EBM_TRY(check_shape(model, chains));
+    if (!model->has_param_gradient)
+        return ebm_fail(context, EBM_ERROR_UNSUPPORTED,
+                        "the model has no parameter gradient");
+    EBM_TRY(ebm_model_check_ready(model));
+    EBM_TRY(ebm_chains_check_healthy(chains));
+    EBM_TRY(check_origins(loss, chains));
+    return ebm_check_finite(context, "data", data, n, model->size);
+}
+
+/* Brings the workspace to size. What it is made for changes only when all is
+   there; a failure leaves at most a larger array behind. */
+static ebm_status prepare(ebm_loss *loss, ebm_model *model, size_t n, size_t m)
+{
+    const ebm_context *context = ebm_context_of(loss);
+    size_t largest = n > m ? n : m;
+    EBM_TRY(ebm_grow_floats(context, &loss->data.values, &loss->data.held, n,
+                            "the energies of the data"));
+    EBM_TRY(ebm_grow_floats(context, &loss->chains.values, &loss->chains.held,
+                            m, "the energies of the chains"));
+    if (loss->model == model)
+        return ebm_gradient_sum_prepare(model, largest, &loss->sum);
+    ebm_gradient_sum *sum = NULL;
+    EBM_TRY(ebm_gradient_sum_prepare(model, largest, &sum));
+    ebm_gradient_sum_destroy(loss->sum);
+    ebm_object_release(loss->model);
+    loss->sum = sum;
+    loss->model = ebm_object_retain(model);
+    return EBM_OK;
+}
+
+/* Mean, standard deviation and mean square, or NON_FINITE. */
+static ebm_status summarise(const ebm_context *context, const char *what,
+                            size_t n, ebm_energies *energies)
+{
+    double sum = 0, squares = 0, spread = 0;
+    for (size_t i = 0; i < n; i++) {
+        double e = (double)energies->values[i];
+        if (!isfinite(e))
+            return ebm_fail(context, EBM_ERROR_NON_FINITE,
+                            "the energy of %s %zu is %g", what, i, e);
+        sum += e;
+        squares += e * e;
+    }
+    energies->mean = sum / (double)n;
+    energies->mean_square = squares / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        double d = (double)energies->values[i] - energies->mean;
+        spread += d * d;
+    }
+    energies->std = sqrt(spread / (double)n);
+    return EBM_OK;
+}
+
+static void write_report(const ebm_loss *loss, ebm_report *report)
+{
+    const ebm_energies *data = &loss->data, *chains = &loss->chains;
+    double l2 = data->mean_square + chains->mean_square;
+    double alpha = loss->values[EBM_LOSS_ENERGY_L2];
+    ebm_report_clear(report);
+    ebm_report_put(report, EBM_REPORT_TOTAL,
+                   data->mean - chains->mean + alpha * l2);
+    ebm_report_put(report, EBM_REPORT_POSITIVE, data->mean);
+    ebm_report_put(report, EBM_REPORT_NEGATIVE, -chains->mean);
+    ebm_report_put(report, EBM_REPORT_ENERGY_L2, l2);
+    ebm_report_put(report, EBM_REPORT_DATA_ENERGY_MEAN, data->mean);
+    ebm_report_put(report, EBM_REPORT_DATA_ENERGY_STD, data->std);
+    ebm_report_put(report, EBM_REPORT_CHAIN_ENERGY_MEAN, chains->mean);
+    ebm_report_put(report, EBM_REPORT_CHAIN_ENERGY_STD, chains->std);
+}
+
+/* sign / n + (2 alpha / n) E. */
+static ebm_energy_scale scale_of(const ebm_loss *loss, double sign, size_t n)
+{
+    double alpha = loss->values[EBM_LOSS_ENERGY_L2];
+    ebm_energy_scale scale = {NULL, (float)(sign / (double)n),
+                              (float)(2 * alpha / (double)n)};
+    return scale;
+}
+
+ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,
+                             const float *data, const int32_t *labels,
+                             size_t n, const ebm_chains *chains,
+                             ebm_report *report)
+{
+    EBM_TRY(check_all(loss, model, data, n, chains, report));
+    const ebm_context *context = ebm_context_of(loss);
+    size_t m = chains->n;
+    EBM_TRY(prepare(loss, model, n, m));
+    ebm_energy_scale positive = scale_of(loss, 1, n);
+    ebm_energy_scale negative = scale_of(loss, -1, m);
+    ebm_gradient_sum_clear(loss->sum);
+    EBM_TRY(ebm_gradient_sum_add(loss->sum, model, data, labels, n, &positive,
+                                 loss->data.values));
+    EBM_TRY(ebm_gradient_sum_add(loss->sum, model, chains->states,
+                                 chains->labels, m, &negative,
+                                 loss->chains.values));
+    EBM_TRY(summarise(context, "data sample", n, &loss->data));
+    EBM_TRY(summarise(context, "chain", m, &loss->chains));
+    EBM_TRY(ebm_gradient_sum_commit(loss->sum, model));
+    if (report)
+        write_report(loss, report);
+    return EBM_OK;
+}

@@ -1,0 +1,212 @@
+/* The parameter gradient of a batch, in lanes. */
+#include "model/gradient_sum.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/context.h"
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "kernel/kernels.h"
+#include "model/slab.h"
+
+/* At most this many lanes, and fewer when they would take more than 128 MiB:
+   a function of the model alone. */
+enum { MOST_LANES = 8, LANE_FLOATS = 32 * 1024 * 1024, CHUNK = 16 * 1024 };
+
+struct ebm_gradient_sum {
+    const ebm_context *context;
+    size_t lanes;
+    size_t stride; /* floats of a lane */
+    float *sums;   /* [lanes, stride] */
+    ebm_slab_memory memory;
+};
+
+static size_t lanes_of(const ebm_model *model)
+{
+    if (!model->slab)
+        return 1;
+    size_t lanes = LANE_FLOATS / (model->parameter_count + 1);
+    return lanes < 2 ? 2 : lanes > MOST_LANES ? MOST_LANES : lanes;
+}
+
+ebm_status ebm_gradient_sum_prepare(const ebm_model *model, size_t n,
+                                    ebm_gradient_sum **inout)
+{
+    const ebm_context *context = ebm_context_of(model);
+    if (!model->has_param_gradient)
+        return ebm_fail(context, EBM_ERROR_UNSUPPORTED,
+                        "this %s model has no parameter gradient",
+                        model->ops->kind);
+    size_t lanes = lanes_of(model);
+    size_t stride = ebm_round_up(model->parameter_count, EBM_LANES);
+    ebm_gradient_sum *sum = *inout;
+    if (!sum || sum->lanes != lanes || sum->stride != stride) {
+        sum = ebm_alloc_zero(context, 1, sizeof *sum);
+        if (!sum)
+            return ebm_out_of_memory(context, "a gradient sum");
+        sum->context = context;
+        sum->lanes = lanes;
+        sum->stride = stride;
+        size_t floats;
+        if (ebm_multiply(lanes, stride, &floats))
+            sum->sums = ebm_alloc_zero(context, floats, sizeof *sum->sums);
+        if (!sum->sums) {
+            ebm_gradient_sum_destroy(sum);
+            return ebm_out_of_memory(context, "a gradient sum");
+        }
+    }
+    ebm_status status = ebm_slab_memory_prepare(&sum->memory, model,
+                                                EBM_PASS_PARAM_GRADIENT, n, 0);
+    if (status != EBM_OK) {
+        if (sum != *inout)
+            ebm_gradient_sum_destroy(sum);
+        return status;
+    }
+    if (sum != *inout) {
+        ebm_gradient_sum_destroy(*inout);
+        *inout = sum;
+    }
+    return EBM_OK;
+}
+
+void ebm_gradient_sum_destroy(ebm_gradient_sum *sum)
+{
+    if (!sum)
+        return;
+    ebm_slab_memory_free(&sum->memory);
+    ebm_free(sum->context, sum->sums);
+    ebm_free(sum->context, sum);
+}
+
+void ebm_gradient_sum_clear(ebm_gradient_sum *sum)
+{
+    memset(sum->sums, 0, sum->lanes * sum->stride * sizeof *sum->sums);
+}
+
+/* One call of ebm_gradient_sum_add(). */
+typedef struct addition {
+    ebm_gradient_sum *sum;
+    const ebm_model *model;
+    const float *x;
+    const int32_t *labels;
+    size_t n;
+    const ebm_energy_scale *scale;
+    float *energy;
+    atomic_int status;
+} addition;
+
+/* Where a slab lies in the batch, for scale_of(). */
+typedef struct place {
+    const ebm_energy_scale *scale;
+    size_t first, count;
+} place;
+
+/* dL/dE of each slot; 0 for padding, which so adds nothing. */
+static void scale_of(void *argument, const ebm_slab *slab, float *scale)
+{
+    const place *p = argument;
+    for (size_t i = 0; i < slab->n; i++) {
+        if (i >= p->count)
+            scale[i] = 0;
+        else if (p->scale->given)
+            scale[i] = p->scale->given[p->first + i];
+        else
+            scale[i] = p->scale->constant + p->scale->slope * slab->energy[i];
+    }
+}
+
+static void add_slab(addition *a, size_t index, size_t lane, int worker)
+{
+    ebm_gradient_sum *sum = a->sum;
+    const ebm_slab_memory *memory = &sum->memory;
+    size_t first = index * memory->slab;
+    place p = {a->scale, first, memory->slab};
+    if (a->n - first < p.count)
+        p.count = a->n - first;
+    ebm_slab slab = ebm_slab_of(memory, worker, NULL, NULL);
+    ebm_slab_load(memory, &slab, 0, p.count, a->x + first * memory->size,
+                  a->labels ? a->labels + first : NULL);
+    slab.param_grad = sum->sums + lane * sum->stride;
+    ebm_status status = a->model->ops->pass(a->model, EBM_PASS_PARAM_GRADIENT,
+                                            &slab, scale_of, &p);
+    if (status != EBM_OK)
+        atomic_store(&a->status, (int)status);
+    memcpy(a->energy + first, slab.energy, p.count * sizeof *a->energy);
+}
+
+/* A task is a lane: its slabs, every lanes-th of the batch, in order. */
+static void add_lane(void *argument, size_t lane, int worker)
+{
+    addition *a = argument;
+    size_t slabs = ebm_slab_count(&a->sum->memory, a->n);
+    for (size_t i = lane; i < slabs; i += a->sum->lanes)
+        add_slab(a, i, lane, worker);
+}
+
+ebm_status ebm_gradient_sum_add(ebm_gradient_sum *sum, const ebm_model *model,
+                                const float *x, const int32_t *labels,
+                                size_t n, const ebm_energy_scale *scale,
+                                float *energy)
+{
+    addition a = {sum, model, x, labels, n, scale, energy, EBM_OK};
+    ebm_slab_for(model, sum->lanes, add_lane, &a);
+    ebm_status status = (ebm_status)atomic_load(&a.status);
+    if (status != EBM_OK)
+        ebm_fail(ebm_context_of(model), status,
+                 "the energy's callback returned an error");
+    return status;
+}
+
+/* The total goes to lane 0 first, and to the model when all is finite. */
+typedef struct total {
+    ebm_gradient_sum *sum;
+    ebm_model *model;
+    int write;
+    atomic_int bad;
+} total;
+
+/* Pairs of lanes, pairs of pairs, ...: ((0+1)+(2+3))+((4+5)+(6+7)). */
+static void add_up(ebm_gradient_sum *sum, size_t begin, size_t end)
+{
+    for (size_t step = 1; step < sum->lanes; step *= 2)
+        for (size_t l = 0; l + step < sum->lanes; l += 2 * step) {
+            float *to = sum->sums + l * sum->stride;
+            const float *from = to + step * sum->stride;
+            for (size_t i = begin; i < end; i++)
+                to[i] += from[i];
+        }
+}
+
+static void total_chunk(void *argument, size_t task, int worker)
+{
+    (void)worker;
+    total *t = argument;
+    size_t begin = task * CHUNK, end = begin + CHUNK;
+    if (end > t->model->parameter_count)
+        end = t->model->parameter_count;
+    float *sums = t->sum->sums, *gradient = t->model->gradient;
+    if (t->write) {
+        memcpy(gradient + begin, sums + begin, (end - begin) * sizeof *sums);
+        return;
+    }
+    add_up(t->sum, begin, end);
+    for (size_t i = begin; i < end; i++)
+        sums[i] += gradient[i];
+    if (!ebm_all_finite(sums + begin, end - begin))
+        atomic_store(&t->bad, 1);
+}
+
+ebm_status ebm_gradient_sum_commit(ebm_gradient_sum *sum, ebm_model *model)
+{
+    const ebm_context *context = ebm_context_of(model);
+    size_t chunks = (model->parameter_count + CHUNK - 1) / CHUNK;
+    total t = {sum, model, 0, 0};
+    ebm_parallel_for(context, chunks, total_chunk, &t);
+    if (atomic_load(&t.bad))
+        return ebm_fail(context, EBM_ERROR_NON_FINITE,
+                        "the parameter gradient is not finite");
+    t.write = 1;
+    ebm_parallel_for(context, chunks, total_chunk, &t);
+    return EBM_OK;
+}

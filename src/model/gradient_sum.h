@@ -1,0 +1,43 @@
+/*
+ * The parameter gradient of a batch, for losses.
+ *
+ * Slabs are dealt out to a fixed number of lanes, each with a gradient array
+ * of its own, and the lanes are added up in a fixed tree: the bits depend on
+ * the model's size, never on the threads. Memory: lanes x parameters.
+ */
+#ifndef EBM_MODEL_GRADIENT_SUM_H
+#define EBM_MODEL_GRADIENT_SUM_H
+
+#include "model/model.h"
+
+/* How the scale of a sample's gradient follows from its energy:
+   dL/dE_i = given[i], or constant + slope E_i when given is NULL (the slope
+   is what the squared energies of a loss need). */
+typedef struct ebm_energy_scale {
+    const float *given;
+    float constant;
+    float slope;
+} ebm_energy_scale;
+
+typedef struct ebm_gradient_sum ebm_gradient_sum;
+
+/* Makes, or makes larger, the workspace for batches of up to n samples.
+ *sum may be NULL at first; on failure it stays as it was. */
+ebm_status ebm_gradient_sum_prepare(const ebm_model *model, size_t n,
+                                    ebm_gradient_sum **sum);
+void ebm_gradient_sum_destroy(ebm_gradient_sum *sum);
+
+/* Forgets what was summed. */
+void ebm_gradient_sum_clear(ebm_gradient_sum *sum);
+
+/* Adds sum_i scale_i dE(x_i)/dtheta and writes energy[n]. */
+ebm_status ebm_gradient_sum_add(ebm_gradient_sum *sum, const ebm_model *model,
+                                const float *x, const int32_t *labels,
+                                size_t n, const ebm_energy_scale *scale,
+                                float *energy);
+
+/* Adds the total to the model's gradient; NON_FINITE, and nothing changed,
+   if any element of it is not finite. */
+ebm_status ebm_gradient_sum_commit(ebm_gradient_sum *sum, ebm_model *model);
+
+#endif

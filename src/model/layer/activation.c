@@ -1,0 +1,109 @@
+/*
+ * The activations: element by element, over the slab as one array. What
+ * forward saves is the derivative, so backward is the same for all of them.
+ */
+#include "core/memory.h"
+#include "core/object.h"
+#include "model/layer/layer.h"
+#include "model/network.h"
+
+static size_t elements(const ebm_layer *layer, size_t n)
+{
+    return n * layer->out_size;
+}
+
+/* Arrays of a slab extend to whole vectors: kernels may run over the end. */
+static size_t saved_size(const ebm_layer *layer, size_t n)
+{
+    return ebm_round_up(elements(layer, n), EBM_LANES);
+}
+
+static void backward(const ebm_layer *layer, const ebm_layer_pass *pass,
+                     const float *dy, float *dx)
+{
+    (void)dy; /* in place: dx is dy */
+    if (dx)
+        pass->kernels->multiply(elements(layer, pass->n), pass->saved, dx);
+}
+
+static void swish_forward(const ebm_layer *layer, const ebm_layer_pass *pass,
+                          const float *x, float *y)
+{
+    (void)x; /* in place: x is y */
+    pass->kernels->swish(elements(layer, pass->n), y, pass->saved);
+}
+
+static void leaky_relu_forward(const ebm_layer *layer,
+                               const ebm_layer_pass *pass, const float *x,
+                               float *y)
+{
+    (void)x;
+    pass->kernels->leaky_relu(elements(layer, pass->n),
+                              (float)layer->arguments[0], y, pass->saved);
+}
+
+static ebm_status append_swish(ebm_network *network, const double *arguments)
+{
+    (void)arguments;
+    return ebm_network_swish(network);
+}
+
+static ebm_status append_relu(ebm_network *network, const double *arguments)
+{
+    (void)arguments;
+    return ebm_network_relu(network);
+}
+
+static ebm_status append_leaky_relu(ebm_network *network,
+                                    const double *arguments)
+{
+    return ebm_network_leaky_relu(network, arguments[0]);
+}
+
+#define ACTIVATION(name, function, ...)          \
+    extern const ebm_layer_ops ebm_layer_##name; \
+    const ebm_layer_ops ebm_layer_##name = {     \
+        .kind = #name,                           \
+        .argument_names = {__VA_ARGS__},         \
+        .append = append_##name,                 \
+        .in_place = 1,                           \
+        .saved_size = saved_size,                \
+        .forward = function,                     \
+        .backward = backward,                    \
+    }
+
+ACTIVATION(swish, swish_forward, NULL);
+/* ReLU is the leaky one with slope 0, its arguments[0]. */
+ACTIVATION(relu, leaky_relu_forward, NULL);
+ACTIVATION(leaky_relu, leaky_relu_forward, "slope");
+
+static ebm_status append_activation(ebm_network *network,
+                                    const ebm_layer_ops *ops, double slope)
+{
+    ebm_layer layer = {.ops = ops, .arguments = {slope}};
+    for (int i = 0; i < 3; i++)
+        layer.out[i] = network->shape[i];
+    return ebm_network_append(network, &layer);
+}
+
+ebm_status ebm_network_swish(ebm_network *network)
+{
+    EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
+    return append_activation(network, &ebm_layer_swish, 0);
+}
+
+ebm_status ebm_network_relu(ebm_network *network)
+{
+    EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
+    return append_activation(network, &ebm_layer_relu, 0);
+}
+
+ebm_status ebm_network_leaky_relu(ebm_network *network, double slope)
+{
+    EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
+    if (!(slope >= 0 && slope <= 1))
+        return ebm_fail(ebm_context_of(network), EBM_ERROR_RANGE,
+                        "layer %zu: a slope of %g is outside [0, 1]",
+                        network->count, slope);
+    return append_activation(network, &ebm_layer_leaky_relu, slope);
+}

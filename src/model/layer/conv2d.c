@@ -1,0 +1,238 @@
+/*
+ * Convolution as one matrix product over the slab: rows are the output
+ * positions of all samples, columns the taps. With W [taps, out],
+ *
+ *     Y = col(X) W + b,   dX = col^T(dY W^T),   dW = col(X)^T dY.
+ *
+ * The matrix is made a few samples at a time, so that it is still in the
+ * cache when the product reads it.
+ */
+#include "core/blas.h"
+#include "core/memory.h"
+#include "core/object.h"
+#include "model/layer/layer.h"
+#include "model/network.h"
+
+/* Floats of the column matrix that are made at a time: half of a common
+   second-level cache. Part of what fixes the bits. */
+enum { COLUMN_FLOATS = 64 * 1024 };
+
+static size_t taps_of(const ebm_conv_shape *s)
+{
+    return s->kernel * s->kernel * s->channels;
+}
+
+/* A 1 x 1 kernel that visits every pixel: the image is its column matrix. */
+static int is_plain(const ebm_conv_shape *s)
+{
+    return s->kernel == 1 && s->stride == 1 && s->padding == 0;
+}
+
+static size_t padded_size(const ebm_conv_shape *s)
+{
+    return ebm_round_up((s->height + 2 * s->padding) *
+                            (s->width + 2 * s->padding) * s->channels,
+                        EBM_LANES);
+}
+
+static size_t samples_at_once(const ebm_layer *layer, size_t n)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    size_t sample = s->out_height * s->out_width * taps_of(s);
+    size_t some = n;
+    while (some > 1 && some * sample > COLUMN_FLOATS)
+        some = (some + 1) / 2;
+    return some;
+}
+
+static size_t scratch_size(const ebm_layer *layer, size_t n)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    if (is_plain(s))
+        return 0;
+    return padded_size(s) + samples_at_once(layer, n) * s->out_height *
+                                s->out_width * taps_of(s);
+}
+
+static void forward(const ebm_layer *layer, const ebm_layer_pass *pass,
+                    const float *x, float *y)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    size_t taps = taps_of(s), positions = s->out_height * s->out_width;
+    size_t some = samples_at_once(layer, pass->n);
+    const float *weight = pass->parameters + layer->views[0].offset;
+    float *columns = pass->scratch + padded_size(s);
+    for (size_t i = 0; i < pass->n; i += some) {
+        size_t m = pass->n - i < some ? pass->n - i : some;
+        const float *matrix = x + i * layer->in_size;
+        if (!is_plain(s)) {
+            for (size_t j = 0; j < m; j++)
+                pass->kernels->im2col(s, x + (i + j) * layer->in_size,
+                                      pass->scratch,
+                                      columns + j * positions * taps);
+            matrix = columns;
+        }
+        float *out = y + i * layer->out_size;
+        ebm_sgemm(0, 0, m * positions, s->out_channels, taps, matrix, taps,
+                  weight, s->out_channels, 0, out, s->out_channels);
+        if (layer->bias)
+            pass->kernels->add_bias(m * positions, s->out_channels,
+                                    pass->parameters + layer->views[1].offset,
+                                    out);
+    }
+}
+
+static void backward(const ebm_layer *layer, const ebm_layer_pass *pass,
+                     const float *dy, float *dx)
+{
+    if (!dx)
+        return;
+    const ebm_conv_shape *s = &layer->conv;
+    size_t taps = taps_of(s), positions = s->out_height * s->out_width;
+    size_t some = samples_at_once(layer, pass->n);
+    const float *weight = pass->parameters + layer->views[0].offset;
+    float *columns = pass->scratch + padded_size(s);
+    for (size_t i = 0; i < pass->n; i += some) {
+        size_t m = pass->n - i < some ? pass->n - i : some;
+        float *matrix = is_plain(s) ? dx + i * layer->in_size : columns;
+        ebm_sgemm(0, 1, m * positions, taps, s->out_channels,
+                  dy + i * layer->out_size, s->out_channels, weight,
+                  s->out_channels, 0, matrix, taps);
+        if (is_plain(s))
+            continue;
+        for (size_t j = 0; j < m; j++)
+            pass->kernels->col2im(s, columns + j * positions * taps,
+                                  pass->scratch,
+                                  dx + (i + j) * layer->in_size);
+    }
+}
+
+static void param_gradient(const ebm_layer *layer, const ebm_layer_pass *pass,
+                           const float *x, const float *dy, float *gradient)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    size_t taps = taps_of(s), positions = s->out_height * s->out_width;
+    size_t some = samples_at_once(layer, pass->n);
+    float *columns = pass->scratch + padded_size(s);
+    for (size_t i = 0; i < pass->n; i += some) {
+        size_t m = pass->n - i < some ? pass->n - i : some;
+        const float *matrix = x + i * layer->in_size;
+        if (!is_plain(s)) {
+            for (size_t j = 0; j < m; j++)
+                pass->kernels->im2col(s, x + (i + j) * layer->in_size,
+                                      pass->scratch,
+                                      columns + j * positions * taps);
+            matrix = columns;
+        }
+        const float *out = dy + i * layer->out_size;
+        ebm_sgemm(1, 0, taps, s->out_channels, m * positions, matrix, taps,
+                  out, s->out_channels, 1, gradient + layer->views[0].offset,
+                  s->out_channels);
+        if (layer->bias)
+            pass->kernels->column_sums(m * positions, s->out_channels, out, 1,
+                                       gradient + layer->views[1].offset);
+    }
+}
+
+/* PyTorch keeps [out, in, row, column], we [row, column, in, out]. */
+static size_t torch_index(const ebm_layer *layer, size_t view, size_t i)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    if (view == 1)
+        return i;
+    size_t window = s->kernel * s->kernel;
+    size_t position = i % window, c = i / window % s->channels;
+    size_t o = i / window / s->channels;
+    return (position * s->channels + c) * s->out_channels + o;
+}
+
+static ebm_status append(ebm_network *network, const double *arguments)
+{
+    return ebm_network_conv2d(network, (size_t)arguments[0],
+                              (size_t)arguments[1], (size_t)arguments[2],
+                              (size_t)arguments[3]);
+}
+
+extern const ebm_layer_ops ebm_layer_conv2d;
+const ebm_layer_ops ebm_layer_conv2d = {
+    .kind = "conv2d",
+    .argument_names = {"channels", "kernel", "stride", "padding"},
+    .append = append,
+    .linear = 1,
+    .scratch_size = scratch_size,
+    .forward = forward,
+    .backward = backward,
+    .param_gradient = param_gradient,
+    .torch_index = torch_index,
+};
+
+/* Sizes that a BLAS and our own products can take. */
+static ebm_status check_sizes(const ebm_network *network,
+                              const ebm_conv_shape *s)
+{
+    size_t taps, weights, out, largest = ebm_blas_largest();
+    if (!ebm_multiply4(s->kernel, s->kernel, s->channels, 1, &taps) ||
+        !ebm_multiply(taps, s->out_channels, &weights) ||
+        !ebm_multiply4(s->out_height, s->out_width, s->out_channels, 1,
+                       &out) ||
+        taps > largest || weights > largest || out > largest ||
+        s->out_height * s->out_width > largest / taps)
+        return ebm_fail(ebm_context_of(network), EBM_ERROR_OVERFLOW,
+                        "layer %zu: the convolution is too large",
+                        network->count);
+    return EBM_OK;
+}
+
+ebm_status ebm_network_conv2d(ebm_network *network, size_t channels,
+                              size_t kernel, size_t stride, size_t padding)
+{
+    EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
+    const ebm_context *context = ebm_context_of(network);
+    const size_t *in = network->shape;
+    if (!channels || !kernel || !stride)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT,
+                        "layer %zu: conv2d needs channels, kernel and stride "
+                        "of at least 1, not %zu, %zu and %zu",
+                        network->count, channels, kernel, stride);
+    if (padding >= kernel)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT,
+                        "layer %zu: padding %zu is not less than kernel %zu",
+                        network->count, padding, kernel);
+    if (network->is_flat)
+        return ebm_fail(context, EBM_ERROR_SHAPE,
+                        "layer %zu: conv2d after flatten", network->count);
+    size_t largest = ebm_blas_largest();
+    if (kernel > largest || in[0] > largest || in[1] > largest)
+        return ebm_fail(context, EBM_ERROR_OVERFLOW,
+                        "layer %zu: the convolution is too large",
+                        network->count);
+    if (in[0] + 2 * padding < kernel || in[1] + 2 * padding < kernel)
+        return ebm_fail(context, EBM_ERROR_SHAPE,
+                        "layer %zu: a kernel of %zu does not fit into "
+                        "[%zu, %zu] with padding %zu",
+                        network->count, kernel, in[0], in[1], padding);
+    ebm_layer layer = {.ops = &ebm_layer_conv2d,
+                       .arguments = {(double)channels, (double)kernel,
+                                     (double)stride, (double)padding},
+                       .bias = network->values[EBM_NETWORK_BIAS] != 0,
+                       .conv = {in[0], in[1], in[2], kernel, stride, padding,
+                                (in[0] + 2 * padding - kernel) / stride + 1,
+                                (in[1] + 2 * padding - kernel) / stride + 1,
+                                channels}};
+    EBM_TRY(check_sizes(network, &layer.conv));
+    layer.out[0] = layer.conv.out_height;
+    layer.out[1] = layer.conv.out_width;
+    layer.out[2] = channels;
+    layer.fan_in = taps_of(&layer.conv);
+    layer.view_count = layer.bias ? 2 : 1;
+    layer.views[0] =
+        (ebm_layer_view){.name = "weight",
+                         .rank = 4,
+                         .shape = {kernel, kernel, in[2], channels},
+                         .torch_shape = {channels, in[2], kernel, kernel}};
+    layer.views[1] = (ebm_layer_view){.name = "bias",
+                                      .rank = 1,
+                                      .shape = {channels, 1, 1, 1},
+                                      .torch_shape = {channels, 1, 1, 1}};
+    return ebm_network_append(network, &layer);
+}

@@ -1,0 +1,112 @@
+/* The memory of slabs. */
+#include "model/slab.h"
+
+#include <string.h>
+
+#include "core/context.h"
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "kernel/kernels.h"
+
+/* A worker's share: x, grad, energy, labels, extra, workspace. */
+static size_t rows_floats(size_t slab, size_t size)
+{
+    return ebm_round_up(slab * size, EBM_LANES);
+}
+
+ebm_status ebm_slab_memory_prepare(ebm_slab_memory *memory,
+                                   const ebm_model *model, ebm_pass_mode mode,
+                                   size_t n, size_t extra)
+{
+    const ebm_context *context = ebm_context_of(model);
+    ebm_slab_memory wanted = {.context = context, .mode = mode};
+    wanted.slab = ebm_model_slab(model, n);
+    wanted.is_whole = !model->slab;
+    wanted.size = model->size;
+    wanted.extra = ebm_round_up(extra, EBM_LANES);
+    wanted.workers = model->slab ? ebm_context_threads(context) : 1;
+    wanted.workspace = ebm_round_up(
+        model->ops->workspace ? model->ops->workspace(model, mode, wanted.slab)
+                              : 0,
+        EBM_LANES);
+    wanted.stride = 2 * rows_floats(wanted.slab, wanted.size) +
+                    2 * rows_floats(wanted.slab, 1) + wanted.extra +
+                    wanted.workspace;
+    size_t total;
+    if (!ebm_multiply((size_t)wanted.workers, wanted.stride, &total))
+        return ebm_fail(context, EBM_ERROR_OVERFLOW,
+                        "the workspace of %d threads is too large",
+                        wanted.workers);
+    size_t held = (size_t)memory->workers * memory->stride;
+    if (!memory->floats || held < total) {
+        float *floats = ebm_alloc_zero(context, total, sizeof *floats);
+        if (!floats)
+            return ebm_out_of_memory(context, "the workspace of a model");
+        ebm_free(context, memory->floats);
+        wanted.floats = floats;
+    } else {
+        wanted.floats = memory->floats;
+        /* Keep the allocation's size known: shares may only grow. */
+        if (wanted.stride * (size_t)wanted.workers < held &&
+            memory->workers == wanted.workers)
+            wanted.stride = memory->stride;
+    }
+    *memory = wanted;
+    return EBM_OK;
+}
+
+void ebm_slab_memory_free(ebm_slab_memory *memory)
+{
+    if (memory->floats)
+        ebm_free(memory->context, memory->floats);
+    memset(memory, 0, sizeof *memory);
+}
+
+ebm_slab ebm_slab_of(const ebm_slab_memory *memory, int worker, float **x,
+                     float **extra)
+{
+    size_t rows = rows_floats(memory->slab, memory->size);
+    size_t column = rows_floats(memory->slab, 1);
+    float *share = memory->floats + (size_t)worker * memory->stride;
+    ebm_slab slab = {.n = memory->slab, .x = share, .grad = share + rows};
+    slab.energy = share + 2 * rows;
+    slab.labels = (const int32_t *)(slab.energy + column);
+    if (x)
+        *x = share;
+    if (extra)
+        *extra = slab.energy + 2 * column;
+    slab.workspace = slab.energy + 2 * column + memory->extra;
+    return slab;
+}
+
+void ebm_slab_load(const ebm_slab_memory *memory, ebm_slab *slab,
+                   size_t first_slot, size_t count, const float *x,
+                   const int32_t *labels)
+{
+    size_t size = memory->size, after = first_slot + count;
+    if (memory->is_whole)
+        slab->n = after;
+    float *rows = (float *)(uintptr_t)slab->x;
+    memset(rows, 0, first_slot * size * sizeof *rows);
+    memcpy(rows + first_slot * size, x, count * size * sizeof *rows);
+    memset(rows + after * size, 0, (slab->n - after) * size * sizeof *rows);
+    if (!labels) {
+        slab->labels = NULL;
+        return;
+    }
+    int32_t *tags = (int32_t *)(uintptr_t)slab->labels;
+    memset(tags, 0, slab->n * sizeof *tags);
+    memcpy(tags + first_slot, labels, count * sizeof *tags);
+}
+
+void ebm_slab_for(const ebm_model *model, size_t tasks,
+                  void (*body)(void *argument, size_t task, int worker),
+                  void *argument)
+{
+    if (model->slab) {
+        ebm_parallel_for(ebm_context_of(model), tasks, body, argument);
+        return;
+    }
+    for (size_t i = 0; i < tasks; i++)
+        body(argument, i, 0);
+}

@@ -1,0 +1,33 @@
+/*
+ * Optimizers from the inside.
+ *
+ * All arrays are as long as the model's flat ones, padding included; the
+ * padding has gradient 0 and stays 0.
+ */
+#ifndef EBM_OPTIMIZER_OPTIMIZER_H
+#define EBM_OPTIMIZER_OPTIMIZER_H
+
+#include <ebm/optimizer.h>
+
+#include "core/object.h"
+#include "model/model.h"
+
+enum { EBM_OPTIMIZER_KEYS = 8 };
+
+struct ebm_optimizer {
+    ebm_object object;
+    ebm_optimizer_kind kind;
+    double values[EBM_OPTIMIZER_KEYS];
+    ebm_model *model;
+    size_t padded;   /* length of the arrays */
+    float *first;    /* Adam: m. SGD: u */
+    float *second;   /* Adam: v. SGD: NULL */
+    float *average;  /* ema, or NULL before a first EMA_DECAY */
+    int has_average; /* the average has begun */
+    int swapped;     /* the average is in the model's place */
+    uint64_t steps;
+    uint64_t refused;
+    double norm;
+};
+
+#endif

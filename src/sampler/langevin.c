@@ -1,0 +1,128 @@
+/*
+ * The free Langevin step, noise first:
+ *
+ *     y  = clamp(x + noise_std xi)
+ *     x' = clamp(y - step_size clip(grad E(y)))
+ *
+ * A slab goes through all steps of a segment at a stretch, with the weights
+ * and its own states in the cache.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/context.h"
+#include "sampler/sampler.h"
+
+/* A slab's two state arrays, written in turn: `now` holds x, `next` becomes y
+   and then x'. A chain that turns non-finite keeps x. */
+typedef struct states {
+    float *now, *next;
+} states;
+
+static size_t extra(const ebm_model *model, size_t slab)
+{
+    return slab * model->size;
+}
+
+static ebm_langevin settings_of(const ebm_sampler *sampler)
+{
+    const double *v = sampler->values;
+    return (ebm_langevin){.noise_std = (float)v[EBM_SAMPLER_NOISE_STD],
+                          .step_size = (float)v[EBM_SAMPLER_STEP_SIZE],
+                          .clip = (float)v[EBM_SAMPLER_GRADIENT_CLIP],
+                          .minimum = (float)v[EBM_SAMPLER_STATE_MIN],
+                          .maximum = (float)v[EBM_SAMPLER_STATE_MAX]};
+}
+
+/* The first half for all chains of a slab; stopped ones stay. */
+static void add_noise(const ebm_segment *segment, const ebm_langevin *langevin,
+                      const ebm_slab_place *place, const states *s,
+                      uint64_t step)
+{
+    const ebm_chains *chains = segment->chains;
+    const ebm_kernels *kernels = ebm_context_of(chains)->kernels;
+    size_t size = chains->size;
+    for (size_t i = 0; i < place->count; i++) {
+        size_t chain = place->first + i;
+        size_t at = (place->first_slot + i) * size;
+        if (chains->diverged[chain]) {
+            memcpy(s->next + at, s->now + at, size * sizeof *s->now);
+            continue;
+        }
+        ebm_random random = ebm_random_at(chains->seed, EBM_PURPOSE_LANGEVIN,
+                                          chains->first_stream + chain, step);
+        ebm_langevin_counts counts = {0};
+        kernels->langevin_noise(&random, size, langevin, s->now + at,
+                                s->next + at, &counts);
+        segment->records[chain].clamped_noise = counts.clamped_noise;
+    }
+}
+
+/* The second half. A step counts when energy, gradient and new state are
+   finite; else the chain is marked and goes back to x. */
+static void descend(const ebm_segment *segment, const ebm_langevin *langevin,
+                    const ebm_slab_place *place, const states *s,
+                    const ebm_slab *slab, uint64_t step)
+{
+    ebm_chains *chains = segment->chains;
+    const ebm_kernels *kernels = ebm_context_of(chains)->kernels;
+    size_t size = chains->size;
+    for (size_t i = 0; i < place->count; i++) {
+        size_t chain = place->first + i, slot = place->first_slot + i;
+        if (chains->diverged[chain])
+            continue;
+        ebm_chain_record *record = segment->records + chain;
+        ebm_langevin_counts counts = record->counts;
+        int finite =
+            kernels->langevin_step(size, langevin, slab->grad + slot * size,
+                                   s->next + slot * size, &counts);
+        if (finite && isfinite(slab->energy[slot])) {
+            record->counts = counts;
+            record->counts.clamped_noise += record->clamped_noise;
+            record->steps++;
+        } else {
+            chains->diverged[chain] = step + 1;
+            memcpy(s->next + slot * size, s->now + slot * size,
+                   size * sizeof *s->now);
+        }
+    }
+}
+
+static ebm_status move_slab(ebm_segment *segment, size_t task, int worker)
+{
+    ebm_chains *chains = segment->chains;
+    const ebm_model *model = segment->model;
+    const ebm_slab_memory *memory = &segment->sampler->memory;
+    const ebm_langevin langevin = settings_of(segment->sampler);
+    ebm_slab_place place = ebm_sampler_place(segment, task);
+    size_t size = chains->size;
+    states s;
+    ebm_slab slab = ebm_slab_of(memory, worker, &s.now, &s.next);
+    ebm_slab_load(memory, &slab, place.first_slot, place.count,
+                  chains->states + place.first * size,
+                  chains->labels + place.first);
+    /* Padding is the same in both arrays. */
+    memcpy(s.next, s.now, slab.n * size * sizeof *s.now);
+    ebm_status status = EBM_OK;
+    for (size_t k = 0; k < segment->steps; k++) {
+        uint64_t step = chains->steps + k;
+        add_noise(segment, &langevin, &place, &s, step);
+        slab.x = s.next;
+        status = model->ops->pass(model, EBM_PASS_INPUT_GRADIENT, &slab, NULL,
+                                  NULL);
+        if (status != EBM_OK) {
+            segment->completed = k;
+            break;
+        }
+        descend(segment, &langevin, &place, &s, &slab, step);
+        float *swap = s.now;
+        s.now = s.next;
+        s.next = swap;
+    }
+    memcpy(chains->states + place.first * size,
+           s.now + place.first_slot * size,
+           place.count * size * sizeof *s.now);
+    return status;
+}
+
+const ebm_sampler_ops ebm_sampler_langevin = {extra, move_slab};

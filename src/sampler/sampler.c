@@ -1,0 +1,286 @@
+/* Samplers: settings, counters, and the run that is common to all kinds. */
+#include "sampler/sampler.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/context.h"
+#include "core/memory.h"
+#include "core/option.h"
+#include "core/random.h"
+
+/* A kind is a row. */
+static const ebm_sampler_ops *const kinds[] = {
+    [EBM_SAMPLER_LANGEVIN] = &ebm_sampler_langevin,
+};
+
+static const ebm_option_row rows[EBM_SAMPLER_KEYS] = {
+    [EBM_SAMPLER_STEPS] = {"steps", EBM_OPTION_INTEGER, 1, 1e9, 60},
+    [EBM_SAMPLER_STEP_SIZE] = {"step_size", EBM_OPTION_REAL, 0,
+                               EBM_FLOAT_LARGEST, 10},
+    [EBM_SAMPLER_NOISE_STD] = {"noise_std", EBM_OPTION_REAL, 0,
+                               EBM_FLOAT_LARGEST, 0.005},
+    [EBM_SAMPLER_GRADIENT_CLIP] = {"gradient_clip", EBM_OPTION_REAL,
+                                   EBM_ABOVE_ZERO, INFINITY, INFINITY},
+    [EBM_SAMPLER_STATE_MIN] = {"state_min", EBM_OPTION_REAL, -INFINITY,
+                               INFINITY, -INFINITY},
+    [EBM_SAMPLER_STATE_MAX] = {"state_max", EBM_OPTION_REAL, -INFINITY,
+                               INFINITY, INFINITY},
+};
+
+static void finish(void *object)
+{
+    ebm_sampler *sampler = object;
+    ebm_slab_memory_free(&sampler->memory);
+    ebm_free(ebm_context_of(sampler), sampler->records);
+}
+
+ebm_status ebm_sampler_create(ebm_context *context, ebm_sampler_kind kind,
+                              ebm_sampler **out)
+{
+    EBM_CHECK_HANDLE(context, EBM_TYPE_CONTEXT);
+    if (!out)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT, "sampler is NULL");
+    if ((unsigned)kind >= sizeof kinds / sizeof *kinds)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT,
+                        "there is no sampler kind %u", (unsigned)kind);
+    ebm_sampler *sampler =
+        ebm_object_create(context, EBM_TYPE_SAMPLER, sizeof *sampler, finish);
+    if (!sampler)
+        return EBM_ERROR_MEMORY;
+    sampler->ops = kinds[kind];
+    ebm_option_reset(rows, EBM_SAMPLER_KEYS, sampler->values);
+    *out = sampler;
+    return EBM_OK;
+}
+
+void ebm_sampler_destroy(ebm_sampler *sampler)
+{
+    ebm_object_destroy(sampler, EBM_TYPE_SAMPLER);
+}
+
+ebm_status ebm_sampler_set(ebm_sampler *sampler, ebm_sampler_key key,
+                           double value)
+{
+    EBM_CHECK_HANDLE(sampler, EBM_TYPE_SAMPLER);
+    return ebm_option_set(ebm_context_of(sampler), rows, EBM_SAMPLER_KEYS,
+                          sampler->values, (unsigned)key, value);
+}
+
+ebm_status ebm_sampler_get(const ebm_sampler *sampler, ebm_sampler_key key,
+                           double *value)
+{
+    EBM_CHECK_HANDLE(sampler, EBM_TYPE_SAMPLER);
+    return ebm_option_get(ebm_context_of(sampler), EBM_SAMPLER_KEYS,
+                          sampler->values, (unsigned)key, value);
+}
+
+ebm_status ebm_sampler_option(ebm_sampler_key key, const char **name,
+                              ebm_option_kind *kind, double *minimum,
+                              double *maximum, double *initial)
+{
+    return ebm_option_describe(rows, EBM_SAMPLER_KEYS, (unsigned)key, name,
+                               kind, minimum, maximum, initial);
+}
+
+ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
+                                    ebm_sampler_observer_fn observer,
+                                    void *user)
+{
+    EBM_CHECK_HANDLE(sampler, EBM_TYPE_SAMPLER);
+    if (observer && !every)
+        return ebm_fail(ebm_context_of(sampler), EBM_ERROR_ARGUMENT,
+                        "an observer after every 0 steps");
+    sampler->observe_every = every;
+    sampler->observer = observer;
+    sampler->observer_user = user;
+    return EBM_OK;
+}
+
+ebm_status ebm_sampler_implied_temperature(const ebm_sampler *sampler,
+                                           double *temperature)
+{
+    EBM_CHECK_HANDLE(sampler, EBM_TYPE_SAMPLER);
+    const ebm_context *context = ebm_context_of(sampler);
+    if (!temperature)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT, "temperature is NULL");
+    double step = sampler->values[EBM_SAMPLER_STEP_SIZE];
+    double std = sampler->values[EBM_SAMPLER_NOISE_STD];
+    if (step == 0)
+        return ebm_fail(context, EBM_ERROR_STATE,
+                        "a step size of 0 implies no temperature");
+    *temperature = std * std / (2 * step);
+    return EBM_OK;
+}
+
+ebm_status ebm_sampler_get_statistic(const ebm_sampler *sampler,
+                                     ebm_sampler_statistic statistic,
+                                     double *value)
+{
+    EBM_CHECK_HANDLE(sampler, EBM_TYPE_SAMPLER);
+    return ebm_option_get(ebm_context_of(sampler), EBM_SAMPLER_STATISTICS,
+                          sampler->statistics, (unsigned)statistic, value);
+}
+
+ebm_slab_place ebm_sampler_place(const ebm_segment *segment, size_t task)
+{
+    const ebm_chains *chains = segment->chains;
+    if (segment->sampler->memory.is_whole)
+        return (ebm_slab_place){0, chains->n, 0};
+    size_t slab = segment->sampler->memory.slab;
+    size_t lead = (size_t)(chains->first_stream % slab);
+    ebm_slab_place place = {0, slab - lead, lead};
+    if (task) {
+        place.first = task * slab - lead;
+        place.count = slab;
+        place.first_slot = 0;
+    }
+    if (place.count > chains->n - place.first)
+        place.count = chains->n - place.first;
+    return place;
+}
+
+size_t ebm_sampler_tasks(const ebm_sampler *sampler, const ebm_chains *chains)
+{
+    if (sampler->memory.is_whole)
+        return 1;
+    size_t slab = sampler->memory.slab;
+    size_t lead = (size_t)(chains->first_stream % slab);
+    return (lead + chains->n + slab - 1) / slab;
+}
+
+/* All that can be wrong, before anything moves. */
+static ebm_status check_run(const ebm_sampler *sampler, const ebm_model *model,
+                            const ebm_chains *chains)
+{
+    EBM_CHECK_HANDLE(sampler, EBM_TYPE_SAMPLER);
+    EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
+    EBM_CHECK_HANDLE(chains, EBM_TYPE_CHAINS);
+    EBM_CHECK_SAME_CONTEXT(sampler, model);
+    EBM_CHECK_SAME_CONTEXT(sampler, chains);
+    const ebm_context *context = ebm_context_of(sampler);
+    if (model->height != chains->height || model->width != chains->width ||
+        model->channels != chains->channels)
+        return ebm_fail(context, EBM_ERROR_SHAPE,
+                        "the model takes [%zu, %zu, %zu], the chains are "
+                        "[%zu, %zu, %zu]",
+                        model->height, model->width, model->channels,
+                        chains->height, chains->width, chains->channels);
+    const double *v = sampler->values;
+    if (v[EBM_SAMPLER_STATE_MIN] > v[EBM_SAMPLER_STATE_MAX])
+        return ebm_fail(context, EBM_ERROR_RANGE,
+                        "state_min %g is above state_max %g",
+                        v[EBM_SAMPLER_STATE_MIN], v[EBM_SAMPLER_STATE_MAX]);
+    if (chains->steps + (uint64_t)v[EBM_SAMPLER_STEPS] > EBM_RANDOM_LIMIT)
+        return ebm_fail(context, EBM_ERROR_RANGE,
+                        "the chains have used up their step numbers");
+    return ebm_model_check_ready(model);
+}
+
+static ebm_status prepare(ebm_sampler *sampler, const ebm_model *model,
+                          const ebm_chains *chains)
+{
+    size_t slab = ebm_model_slab(model, chains->n);
+    EBM_TRY(ebm_slab_memory_prepare(&sampler->memory, model,
+                                    EBM_PASS_INPUT_GRADIENT, chains->n,
+                                    sampler->ops->extra(model, slab)));
+    if (sampler->record_count < chains->n) {
+        const ebm_context *context = ebm_context_of(sampler);
+        ebm_chain_record *records =
+            ebm_alloc_zero(context, chains->n, sizeof *records);
+        if (!records)
+            return ebm_out_of_memory(context, "the sampler's counters");
+        ebm_free(context, sampler->records);
+        sampler->records = records;
+        sampler->record_count = chains->n;
+    }
+    memset(sampler->records, 0, chains->n * sizeof *sampler->records);
+    return EBM_OK;
+}
+
+typedef struct moving {
+    ebm_segment segment;
+    atomic_int status;
+} moving;
+
+static void move_task(void *argument, size_t task, int worker)
+{
+    moving *m = argument;
+    ebm_status status =
+        m->segment.sampler->ops->move_slab(&m->segment, task, worker);
+    if (status != EBM_OK)
+        atomic_store(&m->status, (int)status);
+}
+
+/* Moves all chains by *steps and brings ages and the count up to date; fewer
+   only if a callback failed. */
+static ebm_status run_segment(ebm_sampler *sampler, const ebm_model *model,
+                              ebm_chains *chains, size_t *steps)
+{
+    moving m = {{sampler, model, chains, *steps, sampler->records, *steps},
+                EBM_OK};
+    for (size_t i = 0; i < chains->n; i++)
+        chains->ages[i] -= sampler->records[i].steps;
+    ebm_slab_for(model, ebm_sampler_tasks(sampler, chains), move_task, &m);
+    for (size_t i = 0; i < chains->n; i++)
+        chains->ages[i] += sampler->records[i].steps;
+    *steps = m.segment.completed;
+    chains->steps += *steps;
+    return (ebm_status)atomic_load(&m.status);
+}
+
+static void add_statistics(ebm_sampler *sampler, const ebm_chains *chains,
+                           size_t steps, size_t diverged)
+{
+    double *s = sampler->statistics;
+    memset(s, 0, sizeof sampler->statistics);
+    for (size_t i = 0; i < chains->n; i++) {
+        const ebm_chain_record *r = sampler->records + i;
+        s[EBM_SAMPLER_STAT_COORDINATES] +=
+            (double)r->steps * (double)chains->size;
+        s[EBM_SAMPLER_STAT_CLIPPED] += (double)r->counts.clipped;
+        s[EBM_SAMPLER_STAT_CLAMPED_NOISE] += (double)r->counts.clamped_noise;
+        s[EBM_SAMPLER_STAT_CLAMPED_STEP] += (double)r->counts.clamped_step;
+    }
+    s[EBM_SAMPLER_STAT_STEPS] = (double)steps;
+    s[EBM_SAMPLER_STAT_DIVERGED] = (double)diverged;
+}
+
+ebm_status ebm_sampler_run(ebm_sampler *sampler, const ebm_model *model,
+                           ebm_chains *chains)
+{
+    EBM_TRY(check_run(sampler, model, chains));
+    EBM_TRY(prepare(sampler, model, chains));
+    const ebm_context *context = ebm_context_of(sampler);
+    size_t total = (size_t)sampler->values[EBM_SAMPLER_STEPS], done = 0;
+    size_t marked = ebm_chains_diverged_count(chains);
+    ebm_status status = EBM_OK;
+    while (done < total && status == EBM_OK) {
+        size_t steps = total - done;
+        if (sampler->observer && steps > sampler->observe_every)
+            steps = sampler->observe_every;
+        status = run_segment(sampler, model, chains, &steps);
+        done += steps;
+        if (status != EBM_OK)
+            ebm_fail(context, status,
+                     "the energy's callback returned an error at step %zu",
+                     done + 1);
+        else if (sampler->observer &&
+                 sampler->observer(done, chains, sampler->observer_user))
+            status =
+                ebm_fail(context, EBM_ERROR_CALLBACK,
+                         "the observer stopped the run after step %zu", done);
+    }
+    size_t diverged = ebm_chains_diverged_count(chains) - marked;
+    add_statistics(sampler, chains, done, diverged);
+    if (status == EBM_OK && diverged) {
+        size_t first = ebm_chains_first_diverged(chains);
+        status = ebm_fail(context, EBM_ERROR_DIVERGED,
+                          "%zu of %zu chains turned non-finite, chain %zu at "
+                          "step %llu",
+                          diverged, chains->n, first,
+                          (unsigned long long)chains->diverged[first]);
+    }
+    return status;
+}

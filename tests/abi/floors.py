@@ -1,0 +1,88 @@
+"""Rules of the source tree that a compiler does not check.
+
+Usage: floors.py SRC
+
+- A room (a folder of SRC) includes only its own headers and those of lower
+  floors; rooms of one floor do not include each other.
+- Only core/blas.c includes cblas.h.
+- The library prints nothing and ends nothing: no printf, exit, abort, assert.
+"""
+import pathlib
+import re
+import sys
+
+FLOORS = [
+    ["core"],
+    ["kernel"],
+    ["model", "image"],
+    ["dataset", "transition"],
+    ["chains"],
+    ["buffer"],
+    ["sampler", "loss"],
+    ["optimizer"],
+    ["diagnostics"],
+    ["checkpoint"],
+]
+FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
+
+# The context chooses the kernels once, when it is created: the one step up.
+ALLOWED = {("core/context.c", "kernel/kernels.h")}
+
+FORBIDDEN = re.compile(
+    r"(?<![\w.>])(v?f?printf|puts|fputs|putchar|putc|perror|assert|abort"
+    r"|_?_?exit|_Exit|quick_exit|raise|rand|srand|random|strtok)\s*\(")
+
+
+def strip(text):
+    """The code without comments and without the insides of strings."""
+    pattern = re.compile(
+        r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'',
+        re.S)
+    return pattern.sub(
+        lambda m: '""' if m[0][0] in "\"'" else "\n" * m[0].count("\n"), text)
+
+
+def check_file(path, name, complain):
+    text = path.read_text(encoding="utf-8")
+    room = name.split("/")[0]
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s*(["<])([^">]+)[">]', line)
+        if not match:
+            continue
+        quote, header = match.groups()
+        where = f"{name}:{number}"
+        if header.endswith("cblas.h") and name != "core/blas.c":
+            complain(f"{where}: only core/blas.c includes cblas.h")
+        if quote == "<":
+            continue
+        other = header.split("/")[0]
+        if "/" not in header or other not in FLOOR:
+            complain(f'{where}: "{header}" is not named as room/header')
+        elif (name, header) in ALLOWED or other == room:
+            continue
+        elif FLOOR[other] >= FLOOR[room]:
+            complain(f'{where}: {room} may not include "{header}"')
+    for number, line in enumerate(strip(text).splitlines(), 1):
+        match = FORBIDDEN.search(line)
+        if match:
+            complain(f"{name}:{number}: {match[1]}() in the library")
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    faults = []
+    files = sorted(p for p in root.rglob("*") if p.suffix in (".c", ".h"))
+    for path in files:
+        name = path.relative_to(root).as_posix()
+        if name.split("/")[0] not in FLOOR:
+            faults.append(f"{name}: its room has no floor")
+            continue
+        check_file(path, name, faults.append)
+    for fault in faults:
+        print(fault)
+    print(f"{len(files)} files, {len(faults)} faults")
+    return 1 if faults or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

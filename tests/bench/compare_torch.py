@@ -1,0 +1,257 @@
+#!/usr/bin/python3
+"""Runs the cases of ebm_bench in PyTorch too and prints how many times as
+fast libebm is.
+
+    python3 tests/bench/compare_torch.py [--bench build/tests/bench/ebm_bench]
+        [--case NAME ...] [--threads 2] [--repeat 7] [--rounds 3] [--force]
+
+PyTorch (Debian: python3-torch) runs at its best. Its BLAS is held to one
+thread, since its own threads and those of the BLAS get into each other's way
+otherwise. Then every combination of one or T threads, memory layout (NCHW or
+channels last), and eager or traced network is tried, and the fastest of a
+case is the one that is compared. oneDNN is on: without it all are slower.
+
+The two sides take turns, a process each, so that a slow spell of the machine
+meets both. A busy machine is refused: beside another process PyTorch loses
+far more than libebm does, and any ratio can come out.
+
+Exit status: 0 when all was measured, 1 when the machine is busy or something
+failed, 2 for a wrong command, 77 when there is no PyTorch.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+BATCH, SIZE, STEPS = 128, 28, 60
+MAX_LOAD = 0.5
+CASES = ("chain-small", "update-small")
+
+
+# ------------------------------------------------------------ the worker ---
+# Runs in a process of its own: `compare_torch.py --worker '{...}'`.
+
+def build_network(torch, layout, traced, frozen):
+    nn = torch.nn
+    torch.manual_seed(1)
+    net = nn.Sequential(
+        nn.Conv2d(1, 16, 5, 2, 4), nn.SiLU(),
+        nn.Conv2d(16, 32, 3, 2, 1), nn.SiLU(),
+        nn.Conv2d(32, 64, 3, 2, 1), nn.SiLU(),
+        nn.Conv2d(64, 64, 3, 2, 1), nn.SiLU(),
+        nn.Flatten(), nn.Linear(256, 64), nn.SiLU(), nn.Linear(64, 1))
+    net = net.to(memory_format=layout)
+    for p in net.parameters():
+        p.requires_grad = not frozen
+    if traced:
+        x = torch.rand(BATCH, 1, SIZE, SIZE).contiguous(memory_format=layout)
+        net = torch.jit.trace(net, x)
+    return net
+
+
+def uniform(torch, layout):
+    x = torch.empty(BATCH, 1, SIZE, SIZE).uniform_(-1, 1)
+    return x.contiguous(memory_format=layout)
+
+
+def chain_small(torch, layout, traced):
+    """128 chains from uniform noise, 60 steps; the parameters need no
+    gradient, so none is computed."""
+    net = build_network(torch, layout, traced, frozen=True)
+    ones = torch.ones(BATCH, 1)
+    noise = torch.empty(BATCH, 1, SIZE, SIZE).contiguous(memory_format=layout)
+
+    def run():
+        x = uniform(torch, layout)
+        for _ in range(STEPS):
+            x.add_(noise.normal_(0, 0.005)).clamp_(-1, 1).requires_grad_()
+            grad, = torch.autograd.grad(net(x), x, ones)
+            x = x.detach()
+            x.sub_(grad.clamp_(-0.03, 0.03), alpha=10).clamp_(-1, 1)
+        return x
+    return run
+
+
+def update_small(torch, layout, traced):
+    """Energies of 128 + 128 states in one pass, NLL with energy L2 0.1,
+    gradient, clip of its norm, Adam."""
+    net = build_network(torch, layout, traced, frozen=False)
+    parameters = list(net.parameters())
+    adam = torch.optim.Adam(parameters, 1e-4, betas=(0.0, 0.999))
+    data, chains = uniform(torch, layout), uniform(torch, layout)
+
+    def run():
+        adam.zero_grad(set_to_none=True)
+        e_pos, e_neg = net(torch.cat([data, chains])).chunk(2)
+        loss = (e_pos.mean() - e_neg.mean()
+                + 0.1 * (e_pos.square() + e_neg.square()).mean())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 0.1)
+        adam.step()
+    return run
+
+
+def blas_in_use():
+    """The BLAS files in this process and what they say of themselves."""
+    import ctypes
+    found = []
+    with open("/proc/self/maps", encoding="ascii") as maps:
+        paths = {line.split()[-1] for line in maps if "blas" in line}
+    for path in sorted(paths):
+        try:
+            library = ctypes.CDLL(path)
+            library.openblas_get_config.restype = ctypes.c_char_p
+            kind = ("serial", "pthreads", "OpenMP")[
+                library.openblas_get_parallel()]
+            found.append("%s (%s, %d threads)" % (
+                library.openblas_get_config().decode(), kind,
+                library.openblas_get_num_threads()))
+        except (OSError, AttributeError, IndexError):
+            found.append(path)
+    return "; ".join(found) or "none seen"
+
+
+def worker(request):
+    import torch
+    torch.set_num_threads(request["threads"])
+    layout = (torch.channels_last if request["channels_last"]
+              else torch.contiguous_format)
+    case = {"chain-small": chain_small, "update-small": update_small}
+    run = case[request["case"]](torch, layout, request["traced"])
+    for _ in range(3):  # traced code is compiled in its first runs
+        run()
+    times = []
+    for _ in range(request["repeat"]):
+        start = time.perf_counter()
+        run()
+        times.append(1e3 * (time.perf_counter() - start))
+    onednn = [line.strip(" -") for line in torch.__config__.show().split("\n")
+              if "MKL-DNN" in line or "oneDNN" in line]
+    print(json.dumps({
+        "median_ms": statistics.median(times), "min_ms": min(times),
+        "machinery": "PyTorch %s; %s; BLAS: %s; %d threads" % (
+            torch.__version__, " ".join(onednn) or "no oneDNN", blas_in_use(),
+            torch.get_num_threads())}))
+
+
+# ------------------------------------------------------- the measurement ---
+
+def find_python():
+    """An interpreter that has torch: this one, else Debian's."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        look = [python, "-c", "import importlib.util as u, sys; "
+                "sys.exit(u.find_spec('torch') is None)"]
+        if os.path.exists(python) and subprocess.run(look).returncode == 0:
+            return python
+    return None
+
+
+def call(command, environment=None):
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE,
+                          check=False)
+    if done.returncode != 0:
+        sys.exit("compare_torch: %s failed with status %d"
+                 % (" ".join(command[:2]), done.returncode))
+    return json.loads(done.stdout)
+
+
+def run_torch(python, case, variant, repeat):
+    threads, channels_last, traced = variant
+    request = {"case": case, "threads": threads, "repeat": repeat,
+               "channels_last": channels_last, "traced": traced}
+    environment = dict(os.environ, OPENBLAS_NUM_THREADS="1")
+    return call([python, os.path.abspath(__file__), "--worker",
+                 json.dumps(request)], environment)
+
+
+def run_ebm(bench, case, threads, repeat):
+    return call([bench, "--case", case, "--threads", str(threads),
+                 "--repeat", str(repeat)])
+
+
+def describe(variant):
+    threads, channels_last, traced = variant
+    return "%d thread%s, %s, %s" % (
+        threads, "" if threads == 1 else "s",
+        "channels last" if channels_last else "NCHW",
+        "traced" if traced else "eager")
+
+
+def compare(python, options, case):
+    variants = list(itertools.product(
+        sorted({1, options.threads}), (False, True), (False, True)))
+    print("%s: PyTorch's settings" % case)
+    tried = []
+    for variant in variants:
+        result = run_torch(python, case, variant, 5)
+        tried.append((result["median_ms"], variant))
+        print("  %8.2f ms  %s" % (result["median_ms"], describe(variant)),
+              flush=True)
+    best = min(tried)[1]
+
+    ours, theirs = [], []
+    for _ in range(options.rounds):
+        ours.append(run_ebm(options.bench, case, options.threads,
+                            options.repeat))
+        theirs.append(run_torch(python, case, best, options.repeat))
+        print("  round: libebm %.2f ms, PyTorch %.2f ms"
+              % (ours[-1]["median_ms"], theirs[-1]["median_ms"]), flush=True)
+    ebm_ms = statistics.median(r["median_ms"] for r in ours)
+    torch_ms = statistics.median(r["median_ms"] for r in theirs)
+    print("  libebm : %s; %d threads" % (ours[0]["machinery"],
+                                         ours[0]["threads"]))
+    print("  PyTorch: %s; %s" % (theirs[0]["machinery"], describe(best)))
+    print("%s: libebm %.2f ms, PyTorch %.2f ms (medians of %d rounds), "
+          "libebm is %.2f times as fast"
+          % (case, ebm_ms, torch_ms, options.rounds, torch_ms / ebm_ms),
+          flush=True)
+
+
+def positive(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("'%s' is not a whole number from 1"
+                                         % text)
+    return int(text)
+
+
+def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "--worker":
+        worker(json.loads(sys.argv[2]))
+        return 0
+    here = os.path.dirname(os.path.abspath(__file__))
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--bench", metavar="PROGRAM", default=os.path.join(
+        here, "../../build/tests/bench/ebm_bench"))
+    parser.add_argument("--case", action="append", choices=CASES)
+    parser.add_argument("--threads", type=positive, default=2)
+    parser.add_argument("--repeat", type=positive, default=7)
+    parser.add_argument("--rounds", type=positive, default=3)
+    parser.add_argument("--force", action="store_true",
+                        help="measure on a busy machine all the same")
+    options = parser.parse_args()
+
+    python = find_python()
+    if python is None:
+        print("compare_torch: skipped, there is no PyTorch here "
+              "(Debian: python3-torch)")
+        return 77
+    if not os.path.exists(options.bench):
+        parser.error("no program at %s; build it or say where with --bench"
+                     % options.bench)
+    load = os.getloadavg()[0]
+    if load > MAX_LOAD and not options.force:
+        print("compare_torch: the machine is busy (load %.2f, at most %.1f); "
+              "wait, or --force" % (load, MAX_LOAD), file=sys.stderr)
+        return 1
+    for case in options.case or CASES:
+        compare(python, options, case)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

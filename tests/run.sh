@@ -1,0 +1,101 @@
+#!/bin/sh
+# Installs what is missing, builds, and runs every test.
+#
+#     sh tests/run.sh          all of it, some ten minutes on two cores
+#     sh tests/run.sh --quick  gcc and every test once
+#
+# Builds are kept in build-test/, so a second run compiles only what changed.
+# To run a part by hand: ctest --test-dir build-test/gcc -L short
+# (labels: short, long, check, valgrind).
+set -eu
+cd "$(dirname "$0")/.."
+
+quick=
+case ${1-} in
+--quick) quick=yes ;;
+--help | -h)
+    sed -n '2,/^set/{/^#/!d;s/^# \{0,1\}//;p}' tests/run.sh
+    exit 0
+    ;;
+'') ;;
+*)
+    echo "usage: sh tests/run.sh [--quick]" >&2
+    exit 2
+    ;;
+esac
+
+step=start
+finish() {
+    status=$?
+    if [ "$status" -eq 0 ]; then
+        echo "tests/run.sh: everything passed"
+    else
+        echo "tests/run.sh: FAILED at: $step" >&2
+    fi
+    exit "$status"
+}
+trap finish EXIT
+# A signal ends the run as a failure, not as a pass.
+trap 'exit 130' INT
+trap 'exit 143' TERM
+begin() {
+    step=$*
+    echo
+    echo "==== $step"
+}
+
+begin packages
+. tests/support/packages.sh
+install_packages gcc g++ libc6-dev make cmake pkg-config python3 \
+    libopenblas-openmp-dev libsleef-dev zlib1g-dev libpng-dev libjansson-dev \
+    libcmocka-dev
+[ "$quick" ] || install_packages clang libomp-dev clang-format valgrind \
+    libc6-dbg libblis-openmp-dev libblas-dev
+
+jobs=$(nproc)
+
+build() { # build NAME CMAKE-ARGUMENTS...
+    name=$1
+    shift
+    cmake -S . -B "build-test/$name" -DEBM_WERROR=ON "$@" >/dev/null
+    cmake --build "build-test/$name" --parallel "$jobs"
+}
+run() { # run NAME CTEST-ARGUMENTS...
+    name=$1
+    shift
+    ctest --test-dir "build-test/$name" --output-on-failure \
+        --no-tests=error --parallel "$jobs" "$@"
+}
+
+if [ -z "$quick" ]; then
+    begin "format (clang-format)"
+    find include src tests examples -name '*.[ch]' \
+        -exec clang-format --dry-run -Werror {} +
+fi
+
+begin "gcc, Release"
+CC=gcc CXX=g++ build gcc -DCMAKE_BUILD_TYPE=Release \
+    -DEBM_VALGRIND="$([ "$quick" ] && echo OFF || echo ON)"
+run gcc --label-exclude valgrind
+[ -z "$quick" ] || exit 0
+
+begin "clang, Release"
+CC=clang CXX=clang++ build clang -DCMAKE_BUILD_TYPE=Release
+run clang
+
+begin "address and undefined-behaviour sanitizers"
+# OpenMP's threads and BLAS keep memory until the process ends; what the
+# library itself holds is counted by the tests' allocator and by valgrind.
+CC=gcc CXX=g++ build sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    -DEBM_SANITIZE=address,undefined
+UBSAN_OPTIONS=print_stacktrace=1 run sanitize
+
+begin "valgrind"
+run gcc --label-regex valgrind
+
+begin "another BLAS: BLIS, and the pkg-config module blas"
+for blas in blis blas; do
+    CC=gcc CXX=g++ build "$blas" -DCMAKE_BUILD_TYPE=Release \
+        -DEBM_BLAS="$blas" -DEBM_EXAMPLES=OFF -DEBM_BENCHMARKS=OFF
+    run "$blas" --label-regex 'short|long|check'
+done
