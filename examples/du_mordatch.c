@@ -14,18 +14,18 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <ebm/ebm.h>
 
 #include "common/files.h"
+#include "common/interrupt.h"
+#include "common/metrics.h"
 #include "common/options.h"
-#include "common/plot.h"
 #include "common/progress.h"
+#include "common/strip.h"
 #include "common/try.h"
 
 enum {
@@ -64,56 +64,41 @@ typedef struct lesson {
     ebm_report *report;
     size_t height, width, channels, elements; /* of one image */
     float *data;                              /* a batch of digits */
+    size_t done;                              /* iterations so far */
     double e_pos, e_neg;                      /* the last mean energies */
 } lesson;
 
-/* Ctrl-C asks the loops to end; a second one ends the program. */
-static volatile sig_atomic_t interrupted;
+/* Setting up. */
 
-static void on_interrupt(int number)
+/* Where the digits are: what --data says, else those that come with the
+   examples; NULL when there are none. */
+static char *find_digits(const settings *s)
 {
-    (void)number;
-    interrupted = 1;
+    if (s->data == NULL)
+        return find_shipped_images(__FILE__);
+    char *path = find_idx_images(s->data);
+    if (path == NULL)
+        fail(EXIT_USAGE, "--data: no IDX image file at %s", s->data);
+    return path;
 }
 
-static void catch_interrupt(void)
-{
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_interrupt;
-    action.sa_flags = (int)SA_RESETHAND;
-    interrupted = 0;
-    sigaction(SIGINT, &action, NULL);
-}
-
-/* ---------------------------------------------------------- setting up --- */
-
-static void load_digits(lesson *l, const settings *s)
+static void load_digits(lesson *l, const settings *s, const char *path)
 {
     ebm_context *context = l->context;
-    char *path = NULL;
-    if (s->data != NULL) {
-        path = find_idx_images(s->data);
-        if (path == NULL)
-            fail(EXIT_USAGE, "--data: no IDX image file at %s", s->data);
-    } else {
-        path = find_shipped_images(__FILE__);
-        if (path == NULL)
-            fail(EXIT_USAGE, "no digits found; say where with --data");
-    }
-    TRY(ebm_dataset_create_idx(context, path, NULL, s->seed, &l->digits));
+    size_t batch = (size_t)s->batch;
+    if (ebm_dataset_create_idx(context, path, NULL, s->seed, &l->digits) !=
+        EBM_OK)
+        fail(EXIT_USAGE, "--data: %s", ebm_context_last_error(context));
     TRY(ebm_dataset_set(l->digits, EBM_DATASET_NOISE_STD, noise_std));
     TRY(ebm_dataset_shape(l->digits, &l->height, &l->width, &l->channels));
-    l->elements = l->height * l->width * l->channels;
-
     size_t n = ebm_dataset_count(l->digits);
+    if (batch > n)
+        fail(EXIT_USAGE, "--batch: %zu is more than the %zu images of %s",
+             batch, n, path);
+    l->elements = l->height * l->width * l->channels;
+    l->data = try_allocate(batch * l->elements, sizeof *l->data);
     printf("data: %s, %zu images of %zu x %zu\n", path, n, l->height,
            l->width);
-    if (s->batch > n)
-        fail(EXIT_USAGE, "--batch: %zu is more than the %zu images",
-             (size_t)s->batch, n);
-    l->data = try_allocate((size_t)s->batch * l->elements, sizeof *l->data);
-    free(path);
 }
 
 /* Four convolutions that halve the image each, and two dense layers: 76,993
@@ -194,7 +179,7 @@ static void build_learning(lesson *l)
     TRY(ebm_report_create(context, &l->report));
 }
 
-/* ------------------------------------------------------------ training --- */
+/* Training. */
 
 /*
  * One iteration. The loss is
@@ -216,160 +201,94 @@ static ebm_status train_step(lesson *l, size_t batch)
     return ebm_buffer_store(l->buffer, l->chains);
 }
 
-static const char *const columns[] = {
-    "iteration", "seconds",   "loss",          "e_pos",
-    "e_neg",     "e_pos_std", "e_neg_std",     "gradient_norm",
-    "clipped",   "clamped",   "buffer_states", "buffer_age"};
-enum { COLUMNS = sizeof columns / sizeof columns[0] };
-
-/* One row of metrics.csv. The shares of clipped and clamped coordinates tell
-   how far the chains are from plain Langevin dynamics; the age is how many
-   steps the buffer's states have lived. */
-static void measure(lesson *l, size_t iteration, double seconds, double *row)
+/* Whether it is the model that went wrong, not the program. */
+static int is_divergence(ebm_status status)
 {
-    ebm_context *context = l->context;
-    const ebm_report *r = l->report;
-    double moved, clipped, noise, step;
-    TRY(ebm_report_get(r, EBM_REPORT_TOTAL, &row[2]));
-    TRY(ebm_report_get(r, EBM_REPORT_DATA_ENERGY_MEAN, &row[3]));
-    TRY(ebm_report_get(r, EBM_REPORT_CHAIN_ENERGY_MEAN, &row[4]));
-    TRY(ebm_report_get(r, EBM_REPORT_DATA_ENERGY_STD, &row[5]));
-    TRY(ebm_report_get(r, EBM_REPORT_CHAIN_ENERGY_STD, &row[6]));
-    TRY(ebm_optimizer_get_statistic(l->adam, EBM_OPTIMIZER_STAT_GRADIENT_NORM,
-                                    &row[7]));
-    const ebm_sampler *s = l->langevin;
-    TRY(ebm_sampler_get_statistic(s, EBM_SAMPLER_STAT_COORDINATES, &moved));
-    TRY(ebm_sampler_get_statistic(s, EBM_SAMPLER_STAT_CLIPPED, &clipped));
-    TRY(ebm_sampler_get_statistic(s, EBM_SAMPLER_STAT_CLAMPED_NOISE, &noise));
-    TRY(ebm_sampler_get_statistic(s, EBM_SAMPLER_STAT_CLAMPED_STEP, &step));
-    TRY(ebm_buffer_get_statistic(l->buffer, EBM_BUFFER_STAT_SIZE, &row[10]));
-    TRY(ebm_buffer_get_statistic(l->buffer, EBM_BUFFER_STAT_AGE_MEAN,
-                                 &row[11]));
-    row[0] = (double)iteration;
-    row[1] = seconds;
-    row[8] = clipped / moved;
-    row[9] = (noise + step) / moved;
-    l->e_pos = row[3];
-    l->e_neg = row[4];
+    return status == EBM_ERROR_DIVERGED || status == EBM_ERROR_NON_FINITE;
 }
 
-/* Trains until the iterations are over, Ctrl-C, or divergence, and returns
-   how many were carried out. Divergence sets *diverged: all that there is so
-   far is finite and worth writing. */
-static size_t train(lesson *l, const settings *s, int *diverged)
+/* Trains until the iterations are over, Ctrl-C, or divergence. Returns the
+   last status: what is there after a divergence is finite and worth keeping,
+   since every call leaves its objects as they were when it fails. */
+static ebm_status train(lesson *l, const settings *s)
 {
     ebm_context *context = l->context;
-    char *path = join_path(s->out, "metrics.csv");
-    double *energies[2] = {
-        try_allocate((size_t)s->iterations, sizeof(double)),
-        try_allocate((size_t)s->iterations, sizeof(double))};
-    csv_file metrics;
-    csv_open(&metrics, path, columns, COLUMNS);
-    free(path);
-
+    ebm_status status = EBM_OK;
+    metrics log;
     progress bar;
+    metrics_open(&log, context, s->out, (size_t)s->iterations);
     progress_begin(&bar, (size_t)s->iterations);
-    size_t done = 0;
-    while (done < s->iterations && !interrupted) {
-        ebm_status status = train_step(l, (size_t)s->batch);
-        if (status == EBM_ERROR_DIVERGED || status == EBM_ERROR_NON_FINITE) {
-            progress_end(&bar);
-            fprintf(stderr, "error: diverged in iteration %zu: %s\n", done + 1,
-                    ebm_context_last_error(context));
-            *diverged = 1;
+    while (l->done < s->iterations && !interrupted()) {
+        status = train_step(l, (size_t)s->batch);
+        if (is_divergence(status))
             break;
-        }
         TRY(status);
-        double row[COLUMNS];
-        measure(l, ++done, progress_seconds(&bar), row);
-        csv_row(&metrics, row);
-        energies[0][done - 1] = l->e_pos;
-        energies[1][done - 1] = l->e_neg;
-        progress_update(&bar, done, l->e_pos, l->e_neg);
+        TRY(ebm_report_get(l->report, EBM_REPORT_DATA_ENERGY_MEAN, &l->e_pos));
+        TRY(ebm_report_get(l->report, EBM_REPORT_CHAIN_ENERGY_MEAN,
+                           &l->e_neg));
+        metrics_row(&log, progress_seconds(&bar), l->report, l->langevin,
+                    l->adam, l->buffer);
+        progress_update(&bar, ++l->done, l->e_pos, l->e_neg);
     }
-    if (!*diverged)
-        progress_end(&bar);
-    csv_close(&metrics);
-
-    const plot_series series[2] = {
-        {"data", energies[0], {0.12f, 0.47f, 0.71f}},
-        {"chains", energies[1], {0.84f, 0.37f, 0.05f}}};
-    path = join_path(s->out, "energies.png");
-    TRY(plot_write(context, path, "mean energy", "iteration", 1.0, series, 2,
-                   done));
-    free(path);
-    free(energies[0]);
-    free(energies[1]);
-    return done;
+    progress_end(&bar);
+    if (interrupted())
+        puts("interrupted: what is there is written");
+    if (status != EBM_OK)
+        fprintf(stderr, "error: diverged in iteration %zu: %s\n", l->done + 1,
+                ebm_context_last_error(context));
+    metrics_close(&log, s->out);
+    return status;
 }
 
-/* ------------------------------------------------------------ pictures --- */
+/* Pictures. */
 
-/* What the observer below fills: images[GRID, SNAPSHOTS, height, width, c]. */
-typedef struct strip {
-    float *images;
-    size_t taken, elements;
-} strip;
-
-/* The sampler calls this after every step; a result that is not 0 ends the
-   run. */
-static int take_snapshot(size_t step, const ebm_chains *chains, void *user)
+static double mean_energy(lesson *l, const float *x, size_t n)
 {
-    strip *s = user;
-    if (s->taken < SNAPSHOTS && step == snapshots[s->taken]) {
-        const float *x = ebm_chains_states(chains);
-        for (size_t row = 0; row < GRID; row++)
-            memcpy(s->images + (row * SNAPSHOTS + s->taken) * s->elements,
-                   x + row * s->elements, s->elements * sizeof *x);
-        s->taken++;
-    }
-    return interrupted;
+    ebm_context *context = l->context;
+    float *energy = try_allocate(n, sizeof *energy);
+    double sum = 0.0;
+    TRY(ebm_model_energy(l->model, x, NULL, n, energy));
+    for (size_t i = 0; i < n; i++)
+        sum += energy[i];
+    free(energy);
+    return sum / (double)n;
 }
 
-/* Walks chains from fresh noise and keeps all of them as samples.png and the
-   way of the first few as chain.png. Returns their mean energy. */
+/* Walks chains from fresh noise, keeps the ends of all as samples.png and the
+   way of the first few as chain.png, and returns their mean energy. */
 static double write_samples(lesson *l, const settings *s)
 {
     ebm_context *context = l->context;
-    size_t n = GRID * GRID, d = l->elements;
-    strip film = {try_allocate(GRID * SNAPSHOTS * d, sizeof(float)), 0, d};
-    float energy[GRID * GRID];
+    enum { COUNT = GRID * GRID };
     ebm_chains *chains = NULL;
-    TRY(ebm_chains_create(context, n, l->height, l->width, l->channels,
-                          s->seed + 1, &chains)); /* other noise than before */
+    /* Another seed: with that of the training its noise would come again. */
+    TRY(ebm_chains_create(context, COUNT, l->height, l->width, l->channels,
+                          s->seed + 1, &chains));
     TRY(ebm_chains_init_uniform(chains, -1.0, 1.0));
-    take_snapshot(0, chains, &film);
 
+    strip film;
+    strip_begin(&film, chains, GRID, snapshots, SNAPSHOTS);
     TRY(ebm_sampler_set(l->langevin, EBM_SAMPLER_STEPS, SAMPLE_STEPS));
-    TRY(ebm_sampler_set_observer(l->langevin, 1, take_snapshot, &film));
+    TRY(ebm_sampler_set_observer(l->langevin, 1, strip_observe, &film));
     ebm_status status = ebm_sampler_run(l->langevin, l->model, chains);
-    /* Chains that diverged or were stopped are shown as they are. */
+    /* Chains that diverged or were stopped are shown where they are. */
     if (status != EBM_ERROR_DIVERGED && status != EBM_ERROR_CALLBACK)
         TRY(status);
 
+    const float *x = ebm_chains_states(chains);
     char *path = join_path(s->out, "samples.png");
-    TRY(ebm_image_write_grid(context, path, ebm_chains_states(chains), n,
-                             l->height, l->width, l->channels, GRID, ZOOM,
-                             -1.0, 1.0));
+    TRY(ebm_image_write_grid(context, path, x, COUNT, l->height, l->width,
+                             l->channels, GRID, ZOOM, -1.0, 1.0));
     free(path);
     path = join_path(s->out, "chain.png");
-    TRY(ebm_image_write_grid(context, path, film.images, GRID * SNAPSHOTS,
-                             l->height, l->width, l->channels, SNAPSHOTS, ZOOM,
-                             -1.0, 1.0));
+    TRY(strip_write(&film, context, path, ZOOM));
     free(path);
-
-    double mean = 0.0;
-    TRY(ebm_model_energy(l->model, ebm_chains_states(chains), NULL, n,
-                         energy));
-    for (size_t i = 0; i < n; i++)
-        mean += energy[i] / (double)n;
+    double mean = mean_energy(l, x, COUNT);
     ebm_chains_destroy(chains);
-    free(film.images);
     return mean;
 }
 
-/* -------------------------------------------------------------- the end ---
- */
+/* Files, and putting it all together. */
 
 /* All states of the buffer, oldest first, for other tools to measure. */
 static void write_buffer(lesson *l, const char *folder)
@@ -438,40 +357,70 @@ static settings parse(int argc, char **argv)
     return s;
 }
 
+static ebm_status train_and_write(lesson *l, const settings *s)
+{
+    char *path = find_digits(s);
+    if (path == NULL)
+        fail(EXIT_USAGE, "no digits found; say where with --data");
+    load_digits(l, s, path);
+    free(path);
+    build_network(l, s->seed);
+    build_sampler(l);
+    build_buffer(l, s);
+    build_learning(l);
+
+    interrupt_catch();
+    ebm_status status = train(l, s);
+    interrupt_catch(); /* the pictures can be cut short as well */
+    write_samples(l, s);
+    write_buffer(l, s->out);
+    write_model(l, s->out);
+    return status;
+}
+
+/* --model: no training. e_pos is that of a batch of digits, when there are
+   digits of the model's shape. */
+static void sample_and_write(lesson *l, const settings *s)
+{
+    ebm_context *context = l->context;
+    if (ebm_model_load(context, s->model, &l->model) != EBM_OK)
+        fail(EXIT_USAGE, "--model: %s", ebm_context_last_error(context));
+    size_t height, width, channels;
+    TRY(ebm_model_shape(l->model, &height, &width, &channels));
+    char *path = find_digits(s);
+    if (path != NULL)
+        load_digits(l, s, path);
+    free(path);
+    if (l->height == height && l->width == width && l->channels == channels) {
+        TRY(ebm_dataset_next(l->digits, (size_t)s->batch, l->data, NULL));
+        l->e_pos = mean_energy(l, l->data, (size_t)s->batch);
+    }
+    l->height = height;
+    l->width = width;
+    l->channels = channels;
+    build_sampler(l);
+    interrupt_catch();
+    l->e_neg = write_samples(l, s);
+}
+
 int main(int argc, char **argv)
 {
     settings s = parse(argc, argv);
     lesson l = {.e_pos = NAN, .e_neg = NAN};
     ebm_context *context = NULL;
+    double start = seconds_now();
     TRY(ebm_context_create(&context));
     l.context = context;
     if (s.threads > 0)
         TRY(ebm_context_set(context, EBM_CONTEXT_THREADS, (double)s.threads));
-    printf("machinery: %s\n", ebm_context_machinery(context));
 
-    double start = seconds_now();
-    size_t done = 0;
-    int diverged = 0;
-    catch_interrupt();
-    build_sampler(&l);
-    if (s.model != NULL) {
-        TRY(ebm_model_load(context, s.model, &l.model));
-        TRY(ebm_model_shape(l.model, &l.height, &l.width, &l.channels));
-        l.elements = l.height * l.width * l.channels;
-        l.e_neg = write_samples(&l, &s);
-    } else {
-        load_digits(&l, &s);
-        build_network(&l, s.seed);
-        build_buffer(&l, &s);
-        build_learning(&l);
-        done = train(&l, &s, &diverged);
-        catch_interrupt(); /* the pictures can be interrupted too */
-        write_samples(&l, &s);
-        write_buffer(&l, s.out);
-        write_model(&l, s.out);
-    }
-    printf("done: iterations=%zu seconds=%.1f e_pos=%.4f e_neg=%.4f\n", done,
+    ebm_status status = EBM_OK;
+    if (s.model != NULL)
+        sample_and_write(&l, &s);
+    else
+        status = train_and_write(&l, &s);
+    printf("done: iterations=%zu seconds=%.1f e_pos=%.4f e_neg=%.4f\n", l.done,
            seconds_now() - start, l.e_pos, l.e_neg);
     clean_up(&l);
-    return diverged ? EXIT_RUN : EXIT_SUCCESS;
+    return status == EBM_OK ? EXIT_SUCCESS : EXIT_RUN;
 }

@@ -46,7 +46,8 @@ begin() {
 
 begin packages
 . tests/support/packages.sh
-install_packages gcc g++ libc6-dev make cmake pkg-config python3 \
+# (gfortran: openblas.pc names its library for static links.)
+install_packages gcc g++ gfortran libc6-dev make cmake pkg-config python3 \
     libopenblas-openmp-dev libsleef-dev zlib1g-dev libpng-dev libjansson-dev \
     libcmocka-dev
 [ "$quick" ] || install_packages clang libomp-dev clang-format valgrind \

@@ -19,8 +19,8 @@ static void test_file_means_the_same_energies(void **state)
         float *x = test_floats(SAMPLES * size), energy[SAMPLES];
         test_fill_normal(&random, x, SAMPLES * size, 1);
         assert_ok(ebm_model_energy(model, x, NULL, SAMPLES, energy));
-        assert_ok(ebm_model_save(model, test_path));
-        test_saved file = test_read_saved(test_path);
+        assert_ok(ebm_model_save(model, model_path));
+        test_saved file = test_read_saved(model_path);
         for (size_t i = 0; i < SAMPLES; i++)
             assert_close(energy[i],
                          test_saved_energy(&file, x + i * size, shape), 1e-6,
@@ -40,8 +40,8 @@ static void test_tensors_are_the_views(void **state)
     ebm_context *context = test_context_threads(1);
     for (size_t k = 0; k < NETS; k++) {
         ebm_model *model = test_make_model(context, test_nets + k);
-        assert_ok(ebm_model_save(model, test_path));
-        test_saved file = test_read_saved(test_path);
+        assert_ok(ebm_model_save(model, model_path));
+        test_saved file = test_read_saved(model_path);
         size_t total = 0, views = ebm_model_view_count(model);
         assert_int_equal(json_object_size(file.root), views + 1);
         for (size_t v = 0; v < views; v++) {
@@ -97,8 +97,8 @@ static void test_header_text(void **state)
         "\"data_offsets\":[128,132]}}";
     ebm_context *context = test_context_threads(1);
     ebm_model *model = test_make_model(context, test_nets + POINTS);
-    assert_ok(ebm_model_save(model, test_path));
-    test_saved file = test_read_saved(test_path);
+    assert_ok(ebm_model_save(model, model_path));
+    test_saved file = test_read_saved(model_path);
     const char *text = (char *)file.bytes + 8;
     size_t length = strlen(expected);
     assert_int_equal(file.header % 8, 0);
@@ -123,9 +123,9 @@ static void test_round_trip(void **state)
         ebm_model *model = test_make_model(context, test_nets + k),
                   *loaded = NULL;
         size_t shape[3], size = 1, sizes[2];
-        assert_ok(ebm_model_save(model, test_path));
-        unsigned char *first = test_slurp(test_path, sizes);
-        assert_ok(ebm_model_load(context, test_path, &loaded));
+        assert_ok(ebm_model_save(model, model_path));
+        unsigned char *first = test_slurp(model_path, sizes);
+        assert_ok(ebm_model_load(context, model_path, &loaded));
         assert_ok(ebm_model_shape(loaded, shape, shape + 1, shape + 2));
         for (int i = 0; i < 3; i++) {
             assert_int_equal(shape[i], test_nets[k].shape[i]);
@@ -144,8 +144,8 @@ static void test_round_trip(void **state)
         free(x);
         /* Written again, by the loaded model: the same bytes. */
         ebm_model_destroy(model);
-        assert_ok(ebm_model_save(loaded, test_path));
-        unsigned char *second = test_slurp(test_path, sizes + 1);
+        assert_ok(ebm_model_save(loaded, model_path));
+        unsigned char *second = test_slurp(model_path, sizes + 1);
         assert_int_equal(sizes[0], sizes[1]);
         assert_memory_equal(first, second, sizes[0]);
         free(first);
@@ -165,8 +165,8 @@ static void test_extreme_numbers(void **state)
     ebm_model *model = test_make_model(context, test_nets + POINTS),
               *loaded = NULL;
     assert_ok(ebm_model_set_parameters(model, 0, extremes, 6));
-    assert_ok(ebm_model_save(model, test_path));
-    assert_ok(ebm_model_load(context, test_path, &loaded));
+    assert_ok(ebm_model_save(model, model_path));
+    assert_ok(ebm_model_load(context, model_path, &loaded));
     assert_same_bits(ebm_model_parameters(loaded), extremes, 6);
     ebm_model_destroy(model);
     ebm_model_destroy(loaded);

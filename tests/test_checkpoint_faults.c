@@ -2,9 +2,6 @@
  * Saving and loading when something is in the way: wrong handles, a full
  * disk, missing memory.
  */
-#include <dirent.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "model_file.h"
@@ -29,26 +26,26 @@ static void test_wrong_arguments(void **state)
                           .energy_grad = flat_energy};
     float *lent;
     assert_ok(ebm_model_create_custom(context, 1, 1, 1, &ops, NULL, &custom));
-    assert_error(context, ebm_model_save(custom, test_path),
+    assert_error(context, ebm_model_save(custom, model_path),
                  EBM_ERROR_UNSUPPORTED, "network");
-    assert_status(ebm_model_save(NULL, test_path), EBM_ERROR_HANDLE);
-    assert_status(ebm_model_save((ebm_model *)(void *)context, test_path),
+    assert_status(ebm_model_save(NULL, model_path), EBM_ERROR_HANDLE);
+    assert_status(ebm_model_save((ebm_model *)(void *)context, model_path),
                   EBM_ERROR_HANDLE);
     assert_error(context, ebm_model_save(model, NULL), EBM_ERROR_ARGUMENT,
                  "path");
     assert_ok(ebm_model_begin_write(model, &lent));
-    assert_status(ebm_model_save(model, test_path), EBM_ERROR_STATE);
+    assert_status(ebm_model_save(model, model_path), EBM_ERROR_STATE);
     assert_ok(ebm_model_end_write(model));
-    assert_int_equal(access(test_path, F_OK), -1);
+    assert_int_equal(access(model_path, F_OK), -1);
 
-    assert_status(ebm_model_load(NULL, test_path, &none), EBM_ERROR_HANDLE);
+    assert_status(ebm_model_load(NULL, model_path, &none), EBM_ERROR_HANDLE);
     assert_error(context, ebm_model_load(context, NULL, &none),
                  EBM_ERROR_ARGUMENT, "path");
-    assert_error(context, ebm_model_load(context, test_path, NULL),
+    assert_error(context, ebm_model_load(context, model_path, NULL),
                  EBM_ERROR_ARGUMENT, "model");
-    assert_error(context, ebm_model_load(context, test_path, &none),
+    assert_error(context, ebm_model_load(context, model_path, &none),
                  EBM_ERROR_IO, "model.safetensors");
-    assert_error(context, ebm_model_load(context, test_folder, &none),
+    assert_error(context, ebm_model_load(context, model_folder.path, &none),
                  EBM_ERROR_IO, "regular");
     assert_null(none);
     ebm_model_destroy(custom);
@@ -56,62 +53,45 @@ static void test_wrong_arguments(void **state)
     ebm_context_destroy(context);
 }
 
-static size_t files_in_folder(void)
-{
-    size_t count = 0;
-    DIR *list = opendir(test_folder);
-    assert_non_null(list);
-    for (struct dirent *entry; (entry = readdir(list));)
-        count += entry->d_name[0] != '.' || strlen(entry->d_name) > 2;
-    closedir(list);
-    return count;
-}
-
 /* The old file is what it was, and nothing lies beside it. */
 static void assert_untouched(const unsigned char *bytes, size_t size)
 {
     size_t now;
-    unsigned char *found = test_slurp(test_path, &now);
+    unsigned char *found = test_slurp(model_path, &now);
     assert_int_equal(now, size);
     assert_memory_equal(found, bytes, size);
     free(found);
-    assert_int_equal(files_in_folder(), 1);
+    assert_int_equal(test_folder_count(&model_folder), 1);
 }
 
-/* A disk that is full in the middle of the data: a limit on the size of files
-   makes write() fail there, for root too. */
+/* A disk that is full in the middle of the data, then other faults. */
 static void test_failed_save_keeps_the_old_file(void **state)
 {
     (void)state;
-    char elsewhere[128];
-    struct rlimit old, small;
+    char elsewhere[400];
     size_t size;
     ebm_context *context = test_context_threads(1);
     ebm_model *model = test_make_model(context, test_nets + POINTS);
     ebm_model *large = test_make_model(context, test_nets + DIGITS);
-    assert_ok(ebm_model_save(model, test_path));
-    unsigned char *bytes = test_slurp(test_path, &size);
+    assert_ok(ebm_model_save(model, model_path));
+    unsigned char *bytes = test_slurp(model_path, &size);
 
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-    small = old;
-    small.rlim_cur = 100000;
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    ebm_status status = ebm_model_save(large, test_path);
-    setrlimit(RLIMIT_FSIZE, &old);
-    signal(SIGXFSZ, SIG_DFL);
+    test_file_limit(100000);
+    ebm_status status = ebm_model_save(large, model_path);
+    test_file_limit(0);
     assert_error(context, status, EBM_ERROR_IO, "model.safetensors");
     assert_untouched(bytes, size);
 
     ((float *)(uintptr_t)ebm_model_parameters(large))[0] = NAN;
-    assert_error(context, ebm_model_save(large, test_path),
+    assert_error(context, ebm_model_save(large, model_path),
                  EBM_ERROR_NON_FINITE, "0.weight");
     assert_untouched(bytes, size);
 
-    snprintf(elsewhere, sizeof elsewhere, "%s/missing/model", test_folder);
+    snprintf(elsewhere, sizeof elsewhere, "%s/missing/model",
+             model_folder.path);
     assert_error(context, ebm_model_save(model, elsewhere), EBM_ERROR_IO,
                  "missing");
-    assert_status(ebm_model_save(model, test_folder), EBM_ERROR_IO);
+    assert_status(ebm_model_save(model, model_folder.path), EBM_ERROR_IO);
     assert_status(ebm_model_save(model, ""), EBM_ERROR_IO);
     assert_untouched(bytes, size);
     free(bytes);
@@ -129,13 +109,13 @@ static void test_out_of_memory(void **state)
     ebm_context *context = test_context(&memory);
     ebm_model *model = test_make_model(context, test_nets + ALL_KINDS),
               *loaded = NULL;
-    assert_ok(ebm_model_save(model, test_path));
-    unsigned char *bytes = test_slurp(test_path, &size);
+    assert_ok(ebm_model_save(model, model_path));
+    unsigned char *bytes = test_slurp(model_path, &size);
     ebm_status status = EBM_ERROR_MEMORY;
     for (n = 1; status != EBM_OK && n < 1000; n++) {
         size_t before = memory.live_bytes;
         test_fail_at(&memory, n, 0);
-        status = ebm_model_save(model, test_path);
+        status = ebm_model_save(model, model_path);
         test_fail_at(&memory, 0, 0);
         if (status != EBM_OK)
             assert_error(context, status, EBM_ERROR_MEMORY, "out of memory");
@@ -147,7 +127,7 @@ static void test_out_of_memory(void **state)
     for (n = 1; status != EBM_OK && n < 1000; n++) {
         size_t before = memory.live_bytes;
         test_fail_at(&memory, n, 0);
-        status = ebm_model_load(context, test_path, &loaded);
+        status = ebm_model_load(context, model_path, &loaded);
         test_fail_at(&memory, 0, 0);
         if (status != EBM_OK) {
             assert_error(context, status, EBM_ERROR_MEMORY, "out of memory");

@@ -240,6 +240,26 @@ static void a_full_disk_is_reported(void **state)
     assert_no_leaks(&memory);
 }
 
+/* Who writes past ebm_file_write() and looks at nothing is caught, too. */
+static void a_full_disk_is_seen_in_the_stream(void **state)
+{
+    (void)state;
+    ebm_context *context = test_context_threads(1);
+    static char much[1 << 20];
+    ebm_file file;
+    test_file_write(target, old_text, strlen(old_text));
+    assert_ok(ebm_file_begin(context, target, &file));
+    test_file_limit(100);
+    size_t written = fwrite(much, 1, sizeof much, file.stream);
+    ebm_status committed = ebm_file_commit(&file);
+    test_file_limit(0);
+    assert_true(written < sizeof much);
+    assert_error(context, committed, EBM_ERROR_IO, "target");
+    assert_holds(target, old_text);
+    assert_int_equal(test_folder_count(&folder), 1);
+    ebm_context_destroy(context);
+}
+
 static void memory_may_run_out(void **state)
 {
     (void)state;
@@ -273,6 +293,7 @@ int main(void)
         TEST(long_paths_leave_room_for_the_reason),
         TEST(a_failed_commit_leaves_nothing),
         TEST(a_full_disk_is_reported),
+        TEST(a_full_disk_is_seen_in_the_stream),
         TEST(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ static void print_duration(double seconds)
 
 static void draw_bar(const progress *p, size_t done)
 {
-    enum { WIDTH = 20 };
+    enum { WIDTH = 10 }; /* the line fits into 80 columns */
     char bar[WIDTH + 1];
     size_t full = (size_t)((double)done / (double)p->total * WIDTH);
     for (size_t i = 0; i < WIDTH; i++)

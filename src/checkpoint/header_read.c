@@ -55,9 +55,11 @@ static ebm_status check_metadata(const ebm_header_reader *reader,
     json_t *value;
     if (!json_is_object(metadata))
         return REFUSE(reader, "there is no object " EBM_HEADER_METADATA);
-    json_object_foreach(metadata, key, value) if (
-        !json_is_string(
-            value)) return REFUSE(reader, "metadata %.40s is not a text", key);
+    json_object_foreach(metadata, key, value)
+    {
+        if (!json_is_string(value))
+            return REFUSE(reader, "metadata %.40s is not a text", key);
+    }
     const char *version = metadata_text(metadata, EBM_HEADER_FORMAT);
     if (!version)
         return REFUSE(reader, "there is no " EBM_HEADER_FORMAT
@@ -67,12 +69,13 @@ static ebm_status check_metadata(const ebm_header_reader *reader,
                       EBM_HEADER_FORMAT " is %.20s, this version of the "
                                         "library reads " EBM_HEADER_VERSION,
                       version);
-    json_object_foreach(metadata, key, value) if (
-        !strncmp(key, EBM_HEADER_PREFIX, strlen(EBM_HEADER_PREFIX)) &&
-        strcmp(key, EBM_HEADER_FORMAT) && strcmp(key, EBM_HEADER_INPUT) &&
-        strcmp(key, EBM_HEADER_LAYERS)) return REFUSE(reader,
-                                                      "unknown metadata %.60s",
-                                                      key);
+    json_object_foreach(metadata, key, value)
+    {
+        if (!strncmp(key, EBM_HEADER_PREFIX, strlen(EBM_HEADER_PREFIX)) &&
+            strcmp(key, EBM_HEADER_FORMAT) && strcmp(key, EBM_HEADER_INPUT) &&
+            strcmp(key, EBM_HEADER_LAYERS))
+            return REFUSE(reader, "unknown metadata %.60s", key);
+    }
     if (!metadata_text(metadata, EBM_HEADER_INPUT))
         return REFUSE(reader, "there is no " EBM_HEADER_INPUT);
     if (!metadata_text(metadata, EBM_HEADER_LAYERS))
@@ -291,11 +294,11 @@ static ebm_status read_tensors(const ebm_header_reader *reader, json_t *root)
     }
     const char *key;
     json_t *value;
-    json_object_foreach(root, key, value) if (
-        strcmp(key, EBM_HEADER_METADATA)) return REFUSE(reader,
-                                                        "the tensor %.60s "
-                                                        "belongs to no layer",
-                                                        key);
+    json_object_foreach(root, key, value)
+    {
+        if (strcmp(key, EBM_HEADER_METADATA))
+            return REFUSE(reader, "the tensor %.60s belongs to no layer", key);
+    }
     return check_cover(reader);
 }
 

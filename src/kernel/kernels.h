@@ -80,6 +80,14 @@ typedef struct ebm_kernels {
     void (*col2im)(const ebm_conv_shape *shape, const float *columns,
                    float *padded, float *image);
 
+    /* The same for one channel, turned round: rows[tap] is a row of output
+       positions, row_length apart; scratch holds the framed image,
+       [stride, H + 2 padding, ceil((W + 2 padding) / stride)]. */
+    void (*planar_im2col)(const ebm_conv_shape *shape, const float *image,
+                          float *scratch, float *rows, size_t row_length);
+    void (*planar_col2im)(const ebm_conv_shape *shape, const float *rows,
+                          size_t row_length, float *scratch, float *image);
+
     /* out[i] = element i of the generator: uniform in [low, high), and
        N(mean, std^2). */
     void (*uniform)(const ebm_random *random, size_t n, float low, float high,

@@ -113,7 +113,8 @@ def blas_in_use():
                 library.openblas_get_num_threads()))
         except (OSError, AttributeError, IndexError):
             found.append(path)
-    return "; ".join(found) or "none seen"
+    # One library goes by several names (libblas, liblapack).
+    return "; ".join(dict.fromkeys(found)) or "none seen"
 
 
 def worker(request):

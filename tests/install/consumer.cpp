@@ -3,10 +3,10 @@
 
 #include <ebm/ebm.h>
 
-static int energy_grad(const float *, const float *x, const std::int32_t *,
-                       std::size_t n, float *energy, float *grad, void *)
+static int energy_grad(const float *, const float *x, const int32_t *,
+                       size_t n, float *energy, float *grad, void *)
 {
-    for (std::size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         energy[i] = x[i] * x[i] / 2;
         grad[i] = x[i];
     }

@@ -1,26 +1,23 @@
 /* Networks and files for the tests of model files. */
 #include "model_file.h"
 
-#include <unistd.h>
+test_folder model_folder;
+char model_path[300];
 
-char test_folder[64];
-char test_path[96];
-
-int test_make_folder(void **state)
+int model_folder_make(void **state)
 {
     (void)state;
-    snprintf(test_folder, sizeof test_folder, "/tmp/ebm-model-file-XXXXXX");
-    if (!mkdtemp(test_folder))
-        return -1;
-    snprintf(test_path, sizeof test_path, "%s/model.safetensors", test_folder);
+    test_folder_make(&model_folder);
+    test_folder_file(&model_folder, "model.safetensors", model_path);
     return 0;
 }
 
-int test_remove_folder(void **state)
+int model_folder_remove(void **state)
 {
     (void)state;
-    unlink(test_path);
-    return rmdir(test_folder);
+    size_t left = test_folder_count(&model_folder);
+    test_folder_remove(&model_folder);
+    return left > 1;
 }
 
 /* ---- networks ---------------------------------------------------------- */
@@ -41,7 +38,7 @@ static ebm_status build_all_kinds(ebm_network *n)
     STEP(ebm_network_set(n, EBM_NETWORK_BIAS, 1));
     STEP(ebm_network_swish(n));
     STEP(ebm_network_conv2d(n, 5, 2, 2, 1));
-    STEP(ebm_network_leaky_relu(n, 0.2));
+    STEP(ebm_network_leaky_relu(n, 1.0 / 7));
     STEP(ebm_network_flatten(n));
     STEP(ebm_network_swish(n));
     STEP(ebm_network_dense(n, 7));

@@ -11,15 +11,17 @@
 #include <jansson.h>
 
 #include "ebm_test.h"
+#include "folder.h"
 
 /* Where the test at hand keeps its file; made and removed for each test.
    Removing fails when something else was left there. */
-extern char test_folder[64];
-extern char test_path[96];
-int test_make_folder(void **state);
-int test_remove_folder(void **state);
-#define TEST_WITH_FOLDER(name) \
-    cmocka_unit_test_setup_teardown(name, test_make_folder, test_remove_folder)
+extern test_folder model_folder;
+extern char model_path[300];
+int model_folder_make(void **state);
+int model_folder_remove(void **state);
+#define TEST_WITH_FOLDER(name)                               \
+    cmocka_unit_test_setup_teardown(name, model_folder_make, \
+                                    model_folder_remove)
 
 /* Networks that differ in what can go wrong. */
 typedef struct test_net {

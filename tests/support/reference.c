@@ -265,7 +265,8 @@ static void forward(const ref_network *ref, const ref_layer *l,
     case REF_LEAKY_RELU:
         for (size_t i = 0; i < n; i++) {
             y[i] = x[i] > 0 ? x[i] : l->slope * x[i];
-            facts->kink = fmin(facts->kink, fabs(x[i]));
+            if (x[i] != 0)
+                facts->kink = fmin(facts->kink, fabs(x[i]));
         }
         break;
     case REF_FLATTEN:

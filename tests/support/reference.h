@@ -77,7 +77,8 @@ typedef struct ref_facts {
     /* Sum of the absolute values of the terms that the energy is the sum of:
        what rounding errors of the energy are measured by. */
     double magnitude;
-    /* Smallest distance of an input of a (leaky) ReLU from the kink. */
+    /* Smallest distance of an input of a (leaky) ReLU from the kink. Exact
+       zeros, what another ReLU gives, are exact in float too. */
     double kink;
 } ref_facts;
 
@@ -85,7 +86,7 @@ typedef struct ref_facts {
 double ref_energy(const ref_network *ref, const double *x, ref_facts *facts);
 
 /* E(x), its gradient dx[size] unless NULL, and dtheta[parameter_count] +=
-   scale dE/dtheta unless NULL. */
+   scale dE/dtheta unless NULL; scale is not 0. */
 double ref_gradient(const ref_network *ref, const double *x, double scale,
                     double *dx, double *dtheta, ref_facts *facts);
 

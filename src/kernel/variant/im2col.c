@@ -11,25 +11,6 @@
 #include "kernel/variant/variant.h"
 #include "kernel/variant/vec.h"
 
-/* Copies n floats; short runs are worth a loop of their own. */
-static inline void copy_run(size_t n, const float *from, float *to)
-{
-    size_t i = 0;
-    for (; i + VEC_LANES <= n; i += VEC_LANES)
-        vec_store(to + i, vec_load(from + i));
-    for (; i < n; i++)
-        to[i] = from[i];
-}
-
-static inline void add_run(size_t n, const float *from, float *to)
-{
-    size_t i = 0;
-    for (; i + VEC_LANES <= n; i += VEC_LANES)
-        vec_store(to + i, vec_load(to + i) + vec_load(from + i));
-    for (; i < n; i++)
-        to[i] += from[i];
-}
-
 /* Puts the image into a frame of zeros. */
 static void frame(const ebm_conv_shape *s, const float *image, float *padded)
 {
@@ -62,7 +43,7 @@ void EBM_KERNEL(im2col)(const ebm_conv_shape *shape, const float *image,
             const float *from =
                 source + y * s.stride * wide + x * s.stride * s.channels;
             for (size_t k = 0; k < s.kernel; k++, columns += run)
-                copy_run(run, from + k * wide, columns);
+                vec_copy_run(run, from + k * wide, columns);
         }
 }
 
@@ -80,7 +61,7 @@ void EBM_KERNEL(col2im)(const ebm_conv_shape *shape, const float *columns,
             float *to =
                 target + y * s.stride * wide + x * s.stride * s.channels;
             for (size_t k = 0; k < s.kernel; k++, columns += run)
-                add_run(run, columns, to + k * wide);
+                vec_add_run(run, columns, to + k * wide);
         }
     if (!s.padding)
         return;
@@ -94,7 +75,7 @@ void EBM_KERNEL(add_bias)(size_t rows, size_t columns, const float *bias,
                           float *y)
 {
     for (size_t r = 0; r < rows; r++)
-        add_run(columns, bias, y + r * columns);
+        vec_add_run(columns, bias, y + r * columns);
 }
 
 void EBM_KERNEL(column_sums)(size_t rows, size_t columns, const float *y,
@@ -103,5 +84,5 @@ void EBM_KERNEL(column_sums)(size_t rows, size_t columns, const float *y,
     if (!accumulate)
         memset(sum, 0, columns * sizeof *sum);
     for (size_t r = 0; r < rows; r++)
-        add_run(columns, y + r * columns, sum);
+        vec_add_run(columns, y + r * columns, sum);
 }

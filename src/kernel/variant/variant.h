@@ -22,6 +22,11 @@ void EBM_KERNEL(im2col)(const ebm_conv_shape *shape, const float *image,
                         float *padded, float *columns);
 void EBM_KERNEL(col2im)(const ebm_conv_shape *shape, const float *columns,
                         float *padded, float *image);
+void EBM_KERNEL(planar_im2col)(const ebm_conv_shape *shape, const float *image,
+                               float *scratch, float *rows, size_t row_length);
+void EBM_KERNEL(planar_col2im)(const ebm_conv_shape *shape, const float *rows,
+                               size_t row_length, float *scratch,
+                               float *image);
 void EBM_KERNEL(uniform)(const ebm_random *random, size_t n, float low,
                          float high, float *out);
 void EBM_KERNEL(normal)(const ebm_random *random, size_t n, float mean,

@@ -220,4 +220,23 @@ static inline vec_wide vec_multiply_even(vec_word a, vec_word b)
 }
 #endif
 
+/* to[0 .. n) = from, and to += from; any length. */
+static inline void vec_copy_run(size_t n, const float *from, float *to)
+{
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES)
+        vec_store(to + i, vec_load(from + i));
+    for (; i < n; i++)
+        to[i] = from[i];
+}
+
+static inline void vec_add_run(size_t n, const float *from, float *to)
+{
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES)
+        vec_store(to + i, vec_load(to + i) + vec_load(from + i));
+    for (; i < n; i++)
+        to[i] += from[i];
+}
+
 #endif

@@ -28,10 +28,19 @@ static int is_plain(const ebm_conv_shape *s)
     return s->kernel == 1 && s->stride == 1 && s->padding == 0;
 }
 
-static size_t padded_size(const ebm_conv_shape *s)
+/* One channel: the matrix is made with taps as rows, see planar.c. */
+static int is_planar(const ebm_conv_shape *s)
+{
+    return s->channels == 1 && !is_plain(s);
+}
+
+/* Scratch in front of the matrix: the framed image, or its planes, which may
+   be a column wider. */
+static size_t framed_size(const ebm_conv_shape *s)
 {
     return ebm_round_up((s->height + 2 * s->padding) *
-                            (s->width + 2 * s->padding) * s->channels,
+                            (s->width + 2 * s->padding + s->stride) *
+                            s->channels,
                         EBM_LANES);
 }
 
@@ -50,35 +59,87 @@ static size_t scratch_size(const ebm_layer *layer, size_t n)
     const ebm_conv_shape *s = &layer->conv;
     if (is_plain(s))
         return 0;
-    return padded_size(s) + samples_at_once(layer, n) * s->out_height *
+    return framed_size(s) + samples_at_once(layer, n) * s->out_height *
                                 s->out_width * taps_of(s);
+}
+
+/* The column matrix of a few samples as BLAS sees it: [rows, taps], or stored
+   [taps, rows] when it is turned round. */
+typedef struct matrix {
+    float *values;
+    size_t rows;   /* output positions of all these samples */
+    size_t length; /* of a row in memory */
+    int turned;
+} matrix;
+
+/* A 1 x 1 layer's matrix is the image itself, which is then only read. */
+static matrix matrix_of(const ebm_layer *layer, const ebm_layer_pass *pass,
+                        size_t samples, const float *image)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    matrix m = {.rows = samples * s->out_height * s->out_width};
+    m.turned = is_planar(s);
+    m.length = m.turned ? m.rows : taps_of(s);
+    m.values = is_plain(s) ? (float *)(uintptr_t)image
+                           : pass->scratch + framed_size(s);
+    return m;
+}
+
+static void fill(const ebm_layer *layer, const ebm_layer_pass *pass,
+                 const matrix *m, size_t samples, const float *x)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    size_t positions = s->out_height * s->out_width;
+    for (size_t j = 0; j < samples && !is_plain(s); j++) {
+        const float *image = x + j * layer->in_size;
+        if (m->turned)
+            pass->kernels->planar_im2col(s, image, pass->scratch,
+                                         m->values + j * positions, m->length);
+        else
+            pass->kernels->im2col(s, image, pass->scratch,
+                                  m->values + j * positions * m->length);
+    }
+}
+
+static void spread(const ebm_layer *layer, const ebm_layer_pass *pass,
+                   const matrix *m, size_t samples, float *dx)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    size_t positions = s->out_height * s->out_width;
+    for (size_t j = 0; j < samples && !is_plain(s); j++) {
+        float *image = dx + j * layer->in_size;
+        if (m->turned)
+            pass->kernels->planar_col2im(s, m->values + j * positions,
+                                         m->length, pass->scratch, image);
+        else
+            pass->kernels->col2im(s, m->values + j * positions * m->length,
+                                  pass->scratch, image);
+    }
+}
+
+/* The next samples of a slab: how many, from number i on. */
+static size_t next_samples(const ebm_layer *layer, size_t n, size_t i)
+{
+    size_t some = samples_at_once(layer, n);
+    return n - i < some ? n - i : some;
 }
 
 static void forward(const ebm_layer *layer, const ebm_layer_pass *pass,
                     const float *x, float *y)
 {
-    const ebm_conv_shape *s = &layer->conv;
-    size_t taps = taps_of(s), positions = s->out_height * s->out_width;
-    size_t some = samples_at_once(layer, pass->n);
+    size_t taps = taps_of(&layer->conv), out = layer->conv.out_channels;
     const float *weight = pass->parameters + layer->views[0].offset;
-    float *columns = pass->scratch + padded_size(s);
-    for (size_t i = 0; i < pass->n; i += some) {
-        size_t m = pass->n - i < some ? pass->n - i : some;
-        const float *matrix = x + i * layer->in_size;
-        if (!is_plain(s)) {
-            for (size_t j = 0; j < m; j++)
-                pass->kernels->im2col(s, x + (i + j) * layer->in_size,
-                                      pass->scratch,
-                                      columns + j * positions * taps);
-            matrix = columns;
-        }
-        float *out = y + i * layer->out_size;
-        ebm_sgemm(0, 0, m * positions, s->out_channels, taps, matrix, taps,
-                  weight, s->out_channels, 0, out, s->out_channels);
+    const float *bias = pass->parameters + layer->views[1].offset;
+    for (size_t i = 0, some; i < pass->n; i += some) {
+        some = next_samples(layer, pass->n, i);
+        const float *from = x + i * layer->in_size;
+        float *to = y + i * layer->out_size;
+        matrix m = matrix_of(layer, pass, some, from);
+        fill(layer, pass, &m, some, from);
+        ebm_sgemm(m.turned, 0, m.rows, out, taps, m.values, m.length, weight,
+                  out, 0, to, out);
         if (layer->bias)
-            pass->kernels->add_bias(m * positions, s->out_channels,
-                                    pass->parameters + layer->views[1].offset,
-                                    out);
+            pass->kernels->add_bias(m.rows, out, bias, to);
     }
 }
 
@@ -87,49 +148,38 @@ static void backward(const ebm_layer *layer, const ebm_layer_pass *pass,
 {
     if (!dx)
         return;
-    const ebm_conv_shape *s = &layer->conv;
-    size_t taps = taps_of(s), positions = s->out_height * s->out_width;
-    size_t some = samples_at_once(layer, pass->n);
+    size_t taps = taps_of(&layer->conv), out = layer->conv.out_channels;
     const float *weight = pass->parameters + layer->views[0].offset;
-    float *columns = pass->scratch + padded_size(s);
-    for (size_t i = 0; i < pass->n; i += some) {
-        size_t m = pass->n - i < some ? pass->n - i : some;
-        float *matrix = is_plain(s) ? dx + i * layer->in_size : columns;
-        ebm_sgemm(0, 1, m * positions, taps, s->out_channels,
-                  dy + i * layer->out_size, s->out_channels, weight,
-                  s->out_channels, 0, matrix, taps);
-        if (is_plain(s))
-            continue;
-        for (size_t j = 0; j < m; j++)
-            pass->kernels->col2im(s, columns + j * positions * taps,
-                                  pass->scratch,
-                                  dx + (i + j) * layer->in_size);
+    for (size_t i = 0, some; i < pass->n; i += some) {
+        some = next_samples(layer, pass->n, i);
+        const float *from = dy + i * layer->out_size;
+        float *to = dx + i * layer->in_size;
+        matrix m = matrix_of(layer, pass, some, to);
+        if (m.turned)
+            ebm_sgemm(0, 1, taps, m.rows, out, weight, out, from, out, 0,
+                      m.values, m.length);
+        else
+            ebm_sgemm(0, 1, m.rows, taps, out, from, out, weight, out, 0,
+                      m.values, m.length);
+        spread(layer, pass, &m, some, to);
     }
 }
 
 static void param_gradient(const ebm_layer *layer, const ebm_layer_pass *pass,
                            const float *x, const float *dy, float *gradient)
 {
-    const ebm_conv_shape *s = &layer->conv;
-    size_t taps = taps_of(s), positions = s->out_height * s->out_width;
-    size_t some = samples_at_once(layer, pass->n);
-    float *columns = pass->scratch + padded_size(s);
-    for (size_t i = 0; i < pass->n; i += some) {
-        size_t m = pass->n - i < some ? pass->n - i : some;
-        const float *matrix = x + i * layer->in_size;
-        if (!is_plain(s)) {
-            for (size_t j = 0; j < m; j++)
-                pass->kernels->im2col(s, x + (i + j) * layer->in_size,
-                                      pass->scratch,
-                                      columns + j * positions * taps);
-            matrix = columns;
-        }
-        const float *out = dy + i * layer->out_size;
-        ebm_sgemm(1, 0, taps, s->out_channels, m * positions, matrix, taps,
-                  out, s->out_channels, 1, gradient + layer->views[0].offset,
-                  s->out_channels);
+    size_t taps = taps_of(&layer->conv), out = layer->conv.out_channels;
+    float *weight = gradient + layer->views[0].offset;
+    for (size_t i = 0, some; i < pass->n; i += some) {
+        some = next_samples(layer, pass->n, i);
+        const float *from = x + i * layer->in_size;
+        const float *dto = dy + i * layer->out_size;
+        matrix m = matrix_of(layer, pass, some, from);
+        fill(layer, pass, &m, some, from);
+        ebm_sgemm(!m.turned, 0, taps, out, m.rows, m.values, m.length, dto,
+                  out, 1, weight, out);
         if (layer->bias)
-            pass->kernels->column_sums(m * positions, s->out_channels, out, 1,
+            pass->kernels->column_sums(m.rows, out, dto, 1,
                                        gradient + layer->views[1].offset);
     }
 }

@@ -1,0 +1,99 @@
+#include "metrics.h"
+
+#include <stdlib.h>
+
+#include "plot.h"
+#include "try.h"
+
+/*
+ * The shares of clipped and clamped coordinates tell how far the chains are
+ * from plain Langevin dynamics, the age how many steps the states of the
+ * buffer have lived on average.
+ */
+enum {
+    ITERATION,
+    SECONDS,
+    LOSS,
+    E_POS,
+    E_NEG,
+    E_POS_STD,
+    E_NEG_STD,
+    GRADIENT_NORM,
+    CLIPPED,
+    CLAMPED,
+    BUFFER_STATES,
+    BUFFER_AGE,
+    COLUMNS
+};
+
+static const char *const names[COLUMNS] = {
+    "iteration", "seconds",   "loss",          "e_pos",
+    "e_neg",     "e_pos_std", "e_neg_std",     "gradient_norm",
+    "clipped",   "clamped",   "buffer_states", "buffer_age"};
+
+void metrics_open(metrics *m, ebm_context *context, const char *folder,
+                  size_t iterations)
+{
+    char *path = join_path(folder, "metrics.csv");
+    *m = (metrics){.context = context};
+    m->e_pos = try_allocate(iterations, sizeof *m->e_pos);
+    m->e_neg = try_allocate(iterations, sizeof *m->e_neg);
+    csv_open(&m->csv, path, names, COLUMNS);
+    free(path);
+}
+
+static void measure_chains(ebm_context *context, const ebm_sampler *sampler,
+                           double *row)
+{
+    double moved = 0.0, clipped = 0.0, noise = 0.0, step = 0.0;
+    TRY(ebm_sampler_get_statistic(sampler, EBM_SAMPLER_STAT_COORDINATES,
+                                  &moved));
+    TRY(ebm_sampler_get_statistic(sampler, EBM_SAMPLER_STAT_CLIPPED,
+                                  &clipped));
+    TRY(ebm_sampler_get_statistic(sampler, EBM_SAMPLER_STAT_CLAMPED_NOISE,
+                                  &noise));
+    TRY(ebm_sampler_get_statistic(sampler, EBM_SAMPLER_STAT_CLAMPED_STEP,
+                                  &step));
+    row[CLIPPED] = clipped / moved;
+    row[CLAMPED] = (noise + step) / moved;
+}
+
+void metrics_row(metrics *m, double seconds, const ebm_report *report,
+                 const ebm_sampler *sampler, const ebm_optimizer *optimizer,
+                 const ebm_buffer *buffer)
+{
+    ebm_context *context = m->context;
+    double row[COLUMNS];
+    TRY(ebm_report_get(report, EBM_REPORT_TOTAL, &row[LOSS]));
+    TRY(ebm_report_get(report, EBM_REPORT_DATA_ENERGY_MEAN, &row[E_POS]));
+    TRY(ebm_report_get(report, EBM_REPORT_CHAIN_ENERGY_MEAN, &row[E_NEG]));
+    TRY(ebm_report_get(report, EBM_REPORT_DATA_ENERGY_STD, &row[E_POS_STD]));
+    TRY(ebm_report_get(report, EBM_REPORT_CHAIN_ENERGY_STD, &row[E_NEG_STD]));
+    TRY(ebm_optimizer_get_statistic(
+        optimizer, EBM_OPTIMIZER_STAT_GRADIENT_NORM, &row[GRADIENT_NORM]));
+    TRY(ebm_buffer_get_statistic(buffer, EBM_BUFFER_STAT_SIZE,
+                                 &row[BUFFER_STATES]));
+    TRY(ebm_buffer_get_statistic(buffer, EBM_BUFFER_STAT_AGE_MEAN,
+                                 &row[BUFFER_AGE]));
+    measure_chains(context, sampler, row);
+    m->e_pos[m->count] = row[E_POS];
+    m->e_neg[m->count] = row[E_NEG];
+    row[ITERATION] = (double)++m->count;
+    row[SECONDS] = seconds;
+    csv_row(&m->csv, row);
+}
+
+void metrics_close(metrics *m, const char *folder)
+{
+    ebm_context *context = m->context;
+    const plot_series series[2] = {
+        {"data", m->e_pos, {0.12f, 0.47f, 0.71f}},
+        {"chains", m->e_neg, {0.84f, 0.37f, 0.05f}}};
+    char *path = join_path(folder, "energies.png");
+    csv_close(&m->csv);
+    TRY(plot_write(context, path, "mean energy", "iteration", 1.0, series, 2,
+                   m->count));
+    free(path);
+    free(m->e_pos);
+    free(m->e_neg);
+}

@@ -1,0 +1,273 @@
+/* The replay buffer: laws of its random parts, and that they are pure
+   functions. */
+#include "ebm_test.h"
+
+#include "buffer/buffer.h"
+#include "chains/chains.h"
+
+static ebm_buffer *make(ebm_context *context, size_t capacity, uint64_t seed,
+                        ebm_buffer_policy policy, double fresh_rate)
+{
+    ebm_buffer *buffer = NULL;
+    assert_ok(ebm_buffer_create(context, capacity, 1, 1, 1, seed, &buffer));
+    assert_ok(ebm_buffer_set(buffer, EBM_BUFFER_POLICY, policy));
+    assert_ok(ebm_buffer_set(buffer, EBM_BUFFER_FRESH_RATE, fresh_rate));
+    return buffer;
+}
+
+static ebm_chains *make_chains(ebm_context *context, size_t n, size_t width)
+{
+    ebm_chains *chains = NULL;
+    assert_ok(ebm_chains_create(context, n, 1, width, 1, 1, &chains));
+    return chains;
+}
+
+static double statistic(const ebm_buffer *buffer, ebm_buffer_statistic which)
+{
+    double value = NAN;
+    assert_ok(ebm_buffer_get_statistic(buffer, which, &value));
+    return value;
+}
+
+/* sum (observed - expected)^2 / variance of a cell. */
+static double chi_square(const double *counts, size_t cells, double expected,
+                         double variance)
+{
+    double sum = 0;
+    for (size_t i = 0; i < cells; i++)
+        sum += (counts[i] - expected) * (counts[i] - expected) / variance;
+    return sum;
+}
+
+/* Every state ever stored is held with the same probability. A sample of K
+   of M without replacement: the chi-square of the counts, with the variance
+   p (1 - p) of a cell, times (M - 1) / M, has M - 1 degrees of freedom. */
+static void test_reservoir_is_uniform(void **state)
+{
+    (void)state;
+    enum { HELD = 10, OFFERED = 40, TRIALS = 4000, BATCH = 5 };
+    ebm_context *context = test_context_threads(1);
+    ebm_chains *chains = make_chains(context, BATCH, 1);
+    double counts[OFFERED] = {0}, stale = 0;
+    for (uint64_t trial = 0; trial < TRIALS; trial++) {
+        ebm_buffer *buffer =
+            make(context, HELD, trial, EBM_BUFFER_RESERVOIR, 0.5);
+        /* What was there before a fill does not count any more. */
+        if (trial % 2)
+            assert_ok(ebm_buffer_fill_uniform(buffer, HELD, 100, 101));
+        assert_ok(ebm_buffer_fill_uniform(buffer, 0, 0, 1));
+        for (size_t first = 0; first < OFFERED; first += BATCH) {
+            for (size_t i = 0; i < BATCH; i++)
+                chains->states[i] = (float)(first + i);
+            assert_ok(ebm_buffer_store(buffer, chains));
+        }
+        float x[HELD];
+        assert_ok(ebm_buffer_read(buffer, 0, HELD, x));
+        for (size_t i = 0; i < HELD; i++) {
+            assert_true(x[i] >= 0 && x[i] < OFFERED);
+            counts[(size_t)x[i]]++;
+        }
+        stale += statistic(buffer, EBM_BUFFER_STAT_STALENESS_MEAN) / TRIALS;
+        ebm_buffer_destroy(buffer);
+    }
+    double p = (double)HELD / OFFERED;
+    double chi =
+        chi_square(counts, OFFERED, TRIALS * p, TRIALS * p * (1 - p)) *
+        (OFFERED - 1) / OFFERED;
+    assert_true(chi < 72.1); /* 39 degrees of freedom, 0.1 % */
+    assert_true(chi > 14.9); /* and not better than chance, 0.01 % */
+    /* 8 stores, uniformly far back: (8 - 1) / 2, standard deviation of the
+       mean of all trials about 2.3 / sqrt(10 * 4000). */
+    assert_close(stale, 3.5, 0.05, 0);
+    ebm_chains_destroy(chains);
+    ebm_context_destroy(context);
+}
+
+/* With replacement each chain takes each slot with probability 1 / 8,
+   independently; without, slots differ and each is as likely. */
+static void test_slots_are_uniform(void **state)
+{
+    (void)state;
+    enum { HELD = 8, N = 5, DRAWS = 4000 };
+    ebm_context *context = test_context_threads(1);
+    ebm_chains *chains = make_chains(context, N, 1);
+    for (int back = 0; back < 2; back++) {
+        ebm_buffer *buffer =
+            make(context, HELD, 11, back ? EBM_BUFFER_WRITE_BACK : 0, 0);
+        static const float x[HELD] = {0, 1, 2, 3, 4, 5, 6, 7};
+        double first[HELD] = {0}, last[HELD] = {0}, pair[HELD * HELD] = {0};
+        double repeats = 0;
+        assert_ok(ebm_buffer_add(buffer, x, NULL, HELD, EBM_ORIGIN_NOISE));
+        for (int draw = 0; draw < DRAWS; draw++) {
+            assert_ok(ebm_buffer_draw(buffer, chains));
+            size_t a = (size_t)chains->states[0];
+            size_t b = (size_t)chains->states[N - 1];
+            assert_true(a < HELD && b < HELD);
+            first[a]++;
+            last[b]++;
+            pair[a * HELD + b]++;
+            for (size_t i = 0; i < N; i++)
+                for (size_t j = 0; j < i; j++)
+                    repeats += chains->states[i] == chains->states[j];
+        }
+        /* 7 degrees of freedom, 0.1 %: 24.3. */
+        double even = (double)DRAWS / HELD;
+        assert_true(chi_square(first, HELD, even, even) < 24.3);
+        assert_true(chi_square(last, HELD, even, even) < 24.3);
+        double cells = back ? HELD * (HELD - 1) : HELD * HELD;
+        double expected = DRAWS / cells, chi = 0;
+        for (size_t i = 0; i < HELD * HELD; i++) {
+            double e = back && i % (HELD + 1) == 0 ? 0 : expected;
+            chi += (pair[i] - e) * (pair[i] - e) / expected;
+        }
+        /* 55 or 63 degrees of freedom, 0.1 %: 93.2 or 103.4. */
+        assert_true(chi < (back ? 93.2 : 103.4));
+        /* 10 pairs a draw, each equal with probability 1 / 8. */
+        if (back)
+            assert_true(repeats == 0);
+        else
+            assert_close(repeats / DRAWS, 10. / HELD, 0.09, 0);
+        ebm_buffer_destroy(buffer);
+    }
+    ebm_chains_destroy(chains);
+    ebm_context_destroy(context);
+}
+
+static void test_fresh_rate(void **state)
+{
+    (void)state;
+    enum { N = 16, DRAWS = 2000 };
+    static const double rates[] = {0, 0.05, 0.5, 1};
+    ebm_context *context = test_context_threads(1);
+    ebm_chains *chains = make_chains(context, N, 1);
+    float old[N];
+    for (size_t i = 0; i < N; i++)
+        old[i] = -1;
+    for (int policy = 0; policy < 3; policy++)
+        for (size_t r = 0; r < TEST_COUNT(rates); r++) {
+            ebm_buffer *buffer =
+                make(context, N, 21, (ebm_buffer_policy)policy, rates[r]);
+            assert_ok(ebm_buffer_fill_uniform(buffer, 0, 3, 5));
+            assert_ok(ebm_buffer_add(buffer, old, NULL, N, EBM_ORIGIN_DATA));
+            double fresh = 0;
+            for (int draw = 0; draw < DRAWS; draw++) {
+                assert_ok(ebm_buffer_draw(buffer, chains));
+                for (size_t i = 0; i < N; i++) {
+                    float x = chains->states[i];
+                    int is_fresh = x >= 3 && x < 5;
+                    assert_true(is_fresh || x == -1);
+                    assert_int_equal(chains->origins[i],
+                                     is_fresh ? EBM_ORIGIN_NOISE
+                                              : EBM_ORIGIN_DATA);
+                    fresh += is_fresh;
+                }
+            }
+            double total = N * DRAWS;
+            /* 4.5 standard deviations of a binomial; exact at 0 and 1. */
+            assert_close(fresh / total, rates[r],
+                         4.5 * sqrt(rates[r] * (1 - rates[r]) / total), 0);
+            assert_true(statistic(buffer, EBM_BUFFER_STAT_FRESH) == fresh);
+            ebm_buffer_destroy(buffer);
+        }
+    ebm_chains_destroy(chains);
+    ebm_context_destroy(context);
+}
+
+/* Fresh states and fills have the law of the source. */
+static void test_source_law(void **state)
+{
+    (void)state;
+    enum { N = 4000 };
+    ebm_context *context = test_context_threads(1);
+    ebm_buffer *buffer = make(context, N, 31, EBM_BUFFER_FIFO, 1);
+    ebm_chains *chains = make_chains(context, N, 1);
+    double values[2 * N], range[2] = {-1, 3}, law[2] = {2, 0.25};
+    for (int normal = 0; normal < 2; normal++) {
+        if (normal)
+            assert_ok(ebm_buffer_fill_normal(buffer, N, law[0], law[1]));
+        else
+            assert_ok(ebm_buffer_fill_uniform(buffer, N, range[0], range[1]));
+        assert_ok(ebm_buffer_draw(buffer, chains));
+        for (size_t i = 0; i < N; i++) {
+            values[i] = buffer->states[i];
+            values[N + i] = chains->states[i];
+        }
+        /* The two halves together: repeats between them would show too. */
+        double ks = normal ? test_ks(values, 2 * N, test_cdf_normal, law)
+                           : test_ks(values, 2 * N, test_cdf_uniform, range);
+        assert_true(ks < 1.95);
+        size_t same = 0;
+        for (size_t i = 1; i < 2 * N; i++)
+            same += values[i] == values[i - 1];
+        assert_true(same < 50); /* floats collide now and then */
+    }
+    ebm_chains_destroy(chains);
+    ebm_buffer_destroy(buffer);
+    ebm_context_destroy(context);
+}
+
+/* A whole life: the same seed and calls give the same bits, and each draw
+   follows from its number, not from what earlier draws looked like. */
+static void test_pure(void **state)
+{
+    (void)state;
+    enum { HELD = 20, N = 8 };
+    ebm_context *context = test_context_threads(1);
+    ebm_buffer *a, *b;
+    ebm_chains *few = make_chains(context, 3, 1);
+    ebm_chains *x = make_chains(context, N, 1);
+    ebm_chains *y = make_chains(context, N, 1);
+    for (int policy = 0; policy < 3; policy++) {
+        a = make(context, HELD, 41, (ebm_buffer_policy)policy, 0.3);
+        b = make(context, HELD, 41, (ebm_buffer_policy)policy, 0.3);
+        assert_ok(ebm_buffer_fill_normal(a, HELD, 0, 1));
+        assert_ok(ebm_buffer_fill_normal(b, HELD, 0, 1));
+        assert_ok(ebm_buffer_draw(a, few)); /* 3 chains here, 8 there */
+        assert_ok(ebm_buffer_draw(b, y));
+        assert_ok(ebm_buffer_draw(a, x));
+        assert_other_bits(x->states, y->states, N);
+        assert_ok(ebm_buffer_draw(b, y));
+        assert_same_bits(x->states, y->states, N);
+        for (int round = 0; round < 20; round++) {
+            assert_ok(ebm_buffer_draw(a, x));
+            assert_ok(ebm_buffer_draw(b, y));
+            for (size_t i = 0; i < N; i++)
+                y->states[i] = x->states[i] += 1;
+            assert_ok(ebm_buffer_store(a, x));
+            assert_ok(ebm_buffer_store(b, y));
+        }
+        assert_same_bits(a->states, b->states, HELD);
+        ebm_buffer_destroy(a);
+        ebm_buffer_destroy(b);
+    }
+    /* Fresh rows do not depend on how many there are; seeds matter. */
+    a = make(context, HELD, 41, EBM_BUFFER_FIFO, 1);
+    b = make(context, HELD, 42, EBM_BUFFER_FIFO, 1);
+    assert_ok(ebm_buffer_fill_normal(a, HELD, 0, 1));
+    assert_ok(ebm_buffer_fill_normal(b, HELD, 0, 1));
+    assert_other_bits(a->states, b->states, HELD);
+    assert_ok(ebm_buffer_draw(a, x));
+    ebm_buffer_destroy(b);
+    b = make(context, HELD, 41, EBM_BUFFER_FIFO, 1);
+    assert_ok(ebm_buffer_fill_normal(b, 0, 0, 1));
+    assert_ok(ebm_buffer_draw(b, few)); /* empty, all fresh: allowed */
+    assert_same_bits(few->states, x->states, 3);
+    ebm_buffer_destroy(a);
+    ebm_buffer_destroy(b);
+    ebm_chains_destroy(y);
+    ebm_chains_destroy(x);
+    ebm_chains_destroy(few);
+    ebm_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reservoir_is_uniform),
+        cmocka_unit_test(test_slots_are_uniform),
+        cmocka_unit_test(test_fresh_rate),
+        cmocka_unit_test(test_source_law),
+        cmocka_unit_test(test_pure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
