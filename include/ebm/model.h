@@ -52,8 +52,7 @@ typedef int (*ebm_param_grad_fn)(const float *params, const float *x,
 /**
  * The caller's second derivatives, for a direction v[n, h, w, c]: writes
  * hv[n, h, w, c] = H(x_i) v_i and, when param_grad is not NULL, adds
- * sum_i scale[i] d/dtheta <grad_x E(x_i), v_i> to it. Reserved: no call of
- * this version uses it.
+ * sum_i scale[i] d/dtheta <grad_x E(x_i), v_i> to it.
  */
 typedef int (*ebm_tangent_fn)(const float *params, const float *x,
                               const int32_t *labels, size_t n, const float *v,
@@ -71,7 +70,7 @@ typedef struct ebm_energy_ops {
     ebm_energy_grad_fn energy_grad;
     /** Optional; without it ebm_model_backward() is UNSUPPORTED. */
     ebm_param_grad_fn param_grad;
-    /** Optional. */
+    /** Optional; without it second derivatives are UNSUPPORTED. */
     ebm_tangent_fn tangent;
 } ebm_energy_ops;
 
@@ -243,6 +242,41 @@ EBM_API ebm_status ebm_model_energy_grad(const ebm_model *model,
 EBM_API ebm_status ebm_model_backward(ebm_model *model, const float *x,
                                       const int32_t *labels, size_t n,
                                       const float *scale, float *energy);
+
+/**
+ * Computes Hessian-vector products, hv[i] = H(x_i) v_i with
+ * H = d^2 E / dx^2, by one forward-over-reverse pass: about twice the cost of
+ * ebm_model_energy_grad() and exact, no difference quotient.
+ *
+ * @param x        [n, height, width, channels], finite.
+ * @param v        directions, of the shape of x, finite.
+ * @param[out] hv  of the shape of x.
+ *
+ * Errors: as ebm_model_energy(), and UNSUPPORTED (a custom model without
+ * tangent). Thread safety: several threads may use one model. Since: 0.1.
+ */
+EBM_API ebm_status ebm_model_hessian_vector(const ebm_model *model,
+                                            const float *x,
+                                            const int32_t *labels, size_t n,
+                                            const float *v, float *hv);
+
+/**
+ * Adds the mixed derivative sum_i scale[i] d/dtheta <grad_x E(x_i), v_i> to
+ * the model's gradient: how a step along the energy's slope changes with the
+ * parameters. H v comes out of the same pass.
+ *
+ * @param scale    [n], finite.
+ * @param[out] hv  of the shape of x, not scaled; or NULL.
+ *
+ * The gradient is changed only when the whole sum is finite.
+ *
+ * Errors: as ebm_model_backward(). Thread safety: not while another thread
+ * uses this model. Since: 0.1.
+ */
+EBM_API ebm_status ebm_model_mixed_backward(ebm_model *model, const float *x,
+                                            const int32_t *labels, size_t n,
+                                            const float *v, const float *scale,
+                                            float *hv);
 
 #ifdef __cplusplus
 }

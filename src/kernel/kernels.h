@@ -66,6 +66,17 @@ typedef struct ebm_kernels {
     /* Padded. g <- g slope. */
     void (*multiply)(size_t n, const float *slope, float *g);
 
+    /* Padded. The same with a tangent t of x, for second derivatives: also
+       bend <- swish''(x) t, and t <- swish'(x) t. */
+    void (*swish_tangent)(size_t n, float *x, float *slope, float *t,
+                          float *bend);
+    /* Padded. Backward: tg <- tg slope + g bend, then g <- g slope. */
+    void (*bend_multiply)(size_t n, const float *slope, const float *bend,
+                          float *g, float *tg);
+    /* to[r, c] = scale[r] from[r, c]. */
+    void (*scale_rows)(size_t rows, size_t columns, const float *scale,
+                       const float *from, float *to);
+
     /* y[r, c] += bias[c]. */
     void (*add_bias)(size_t rows, size_t columns, const float *bias, float *y);
     /* sum[c] (+)= sum_r y[r, c], added up in row order. */

@@ -82,9 +82,11 @@ static ebm_status prepare(ebm_loss *loss, ebm_model *model, size_t n, size_t m)
     EBM_TRY(ebm_grow_floats(context, &loss->chains.values, &loss->chains.held,
                             m, "the energies of the chains"));
     if (loss->model == model)
-        return ebm_gradient_sum_prepare(model, largest, &loss->sum);
+        return ebm_gradient_sum_prepare(model, EBM_PASS_PARAM_GRADIENT,
+                                        largest, 0, &loss->sum);
     ebm_gradient_sum *sum = NULL;
-    EBM_TRY(ebm_gradient_sum_prepare(model, largest, &sum));
+    EBM_TRY(ebm_gradient_sum_prepare(model, EBM_PASS_PARAM_GRADIENT, largest,
+                                     0, &sum));
     ebm_gradient_sum_destroy(loss->sum);
     ebm_object_release(loss->model);
     loss->sum = sum;

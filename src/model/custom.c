@@ -36,6 +36,16 @@ static ebm_status pass(const ebm_model *model, ebm_pass_mode mode,
     return EBM_OK;
 }
 
+static ebm_status tangent(const ebm_model *model, const ebm_tangent_slab *slab)
+{
+    const custom_model *self = model->self;
+    const float *params = model->parameter_count ? model->parameters : NULL;
+    if (self->ops.tangent(params, slab->x, slab->labels, slab->n, slab->v,
+                          slab->scale, slab->hv, slab->param_grad, self->user))
+        return EBM_ERROR_CALLBACK;
+    return EBM_OK;
+}
+
 static void finish(ebm_model *model)
 {
     ebm_free(ebm_context_of(model), model->self);
@@ -46,6 +56,7 @@ static const ebm_model_ops custom_ops = {
     .finish = finish,
     .workspace = workspace,
     .pass = pass,
+    .tangent = tangent,
 };
 
 ebm_status ebm_model_create_custom(ebm_context *context, size_t height,
@@ -77,6 +88,7 @@ ebm_status ebm_model_create_custom(ebm_context *context, size_t height,
     model->ops = &custom_ops;
     model->self = self;
     model->has_param_gradient = ops->param_grad != NULL;
+    model->has_tangent = ops->tangent != NULL;
     if (ops->parameter_count) {
         snprintf(model->views[0].name, sizeof model->views[0].name,
                  "parameters");

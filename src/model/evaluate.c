@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "model/evaluate.h"
 #include "model/gradient_sum.h"
 #include "model/slab.h"
 
@@ -40,8 +41,8 @@ static void evaluate_slab(void *argument, size_t task, int worker)
                count * size * sizeof *b->grad);
 }
 
-/* What all calls ask of their samples. */
-static ebm_status check_batch(const ebm_model *model, const float *x, size_t n)
+ebm_status ebm_model_check_batch(const ebm_model *model, const float *x,
+                                 size_t n)
 {
     const ebm_context *context = ebm_context_of(model);
     EBM_TRY(ebm_model_check_ready(model));
@@ -61,7 +62,7 @@ static ebm_status evaluate(const ebm_model *model, ebm_pass_mode mode,
                            const float *x, const int32_t *labels, size_t n,
                            float *energy, float *grad)
 {
-    EBM_TRY(check_batch(model, x, n));
+    EBM_TRY(ebm_model_check_batch(model, x, n));
     ebm_slab_memory memory = {0};
     EBM_TRY(ebm_slab_memory_prepare(&memory, model, mode, n, 0));
     batch b = {model, &memory, mode, x, labels, n, energy, grad, EBM_OK};
@@ -104,7 +105,7 @@ ebm_status ebm_model_backward(ebm_model *model, const float *x,
     const ebm_context *context = ebm_context_of(model);
     if (!scale)
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "scale is NULL");
-    EBM_TRY(check_batch(model, x, n));
+    EBM_TRY(ebm_model_check_batch(model, x, n));
     if (!ebm_all_finite(scale, n))
         return ebm_fail(context, EBM_ERROR_NON_FINITE,
                         "scale holds a value that is not finite");
@@ -112,7 +113,8 @@ ebm_status ebm_model_backward(ebm_model *model, const float *x,
     float *energies = ebm_alloc(context, n, sizeof *energies);
     ebm_energy_scale given = {.given = scale};
     ebm_status status =
-        energies ? ebm_gradient_sum_prepare(model, n, &sum)
+        energies ? ebm_gradient_sum_prepare(model, EBM_PASS_PARAM_GRADIENT, n,
+                                            0, &sum)
                  : ebm_out_of_memory(context, "the energies of a batch");
     if (status == EBM_OK)
         status =

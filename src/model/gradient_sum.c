@@ -30,14 +30,12 @@ static size_t lanes_of(const ebm_model *model)
     return lanes < 2 ? 2 : lanes > MOST_LANES ? MOST_LANES : lanes;
 }
 
-ebm_status ebm_gradient_sum_prepare(const ebm_model *model, size_t n,
+ebm_status ebm_gradient_sum_prepare(const ebm_model *model, ebm_pass_mode mode,
+                                    size_t n, size_t extra,
                                     ebm_gradient_sum **inout)
 {
     const ebm_context *context = ebm_context_of(model);
-    if (!model->has_param_gradient)
-        return ebm_fail(context, EBM_ERROR_UNSUPPORTED,
-                        "this %s model has no parameter gradient",
-                        model->ops->kind);
+    EBM_TRY(ebm_model_check_mode(model, mode));
     size_t lanes = lanes_of(model);
     size_t stride = ebm_round_up(model->parameter_count, EBM_LANES);
     ebm_gradient_sum *sum = *inout;
@@ -56,8 +54,8 @@ ebm_status ebm_gradient_sum_prepare(const ebm_model *model, size_t n,
             return ebm_out_of_memory(context, "a gradient sum");
         }
     }
-    ebm_status status = ebm_slab_memory_prepare(&sum->memory, model,
-                                                EBM_PASS_PARAM_GRADIENT, n, 0);
+    ebm_status status =
+        ebm_slab_memory_prepare(&sum->memory, model, mode, n, extra);
     if (status != EBM_OK) {
         if (sum != *inout)
             ebm_gradient_sum_destroy(sum);
@@ -84,16 +82,48 @@ void ebm_gradient_sum_clear(ebm_gradient_sum *sum)
     memset(sum->sums, 0, sum->lanes * sum->stride * sizeof *sum->sums);
 }
 
+/* One call of ebm_gradient_sum_for(). */
+typedef struct lanes {
+    ebm_gradient_sum *sum;
+    size_t slabs;
+    ebm_lane_fn body;
+    void *argument;
+    atomic_int status;
+} lanes;
+
+/* A task is a lane: its slabs, every lanes-th of the batch, in order. */
+static void run_lane(void *argument, size_t lane, int worker)
+{
+    lanes *l = argument;
+    ebm_gradient_sum *sum = l->sum;
+    for (size_t i = lane; i < l->slabs; i += sum->lanes) {
+        ebm_status status = l->body(l->argument, &sum->memory, i,
+                                    sum->sums + lane * sum->stride, worker);
+        if (status != EBM_OK)
+            atomic_store(&l->status, (int)status);
+    }
+}
+
+ebm_status ebm_gradient_sum_for(ebm_gradient_sum *sum, const ebm_model *model,
+                                size_t slabs, ebm_lane_fn body, void *argument)
+{
+    lanes l = {sum, slabs, body, argument, EBM_OK};
+    ebm_slab_for(model, sum->lanes, run_lane, &l);
+    ebm_status status = (ebm_status)atomic_load(&l.status);
+    if (status == EBM_ERROR_CALLBACK)
+        ebm_fail(ebm_context_of(model), status,
+                 "the energy's callback returned an error");
+    return status;
+}
+
 /* One call of ebm_gradient_sum_add(). */
 typedef struct addition {
-    ebm_gradient_sum *sum;
     const ebm_model *model;
     const float *x;
     const int32_t *labels;
     size_t n;
     const ebm_energy_scale *scale;
     float *energy;
-    atomic_int status;
 } addition;
 
 /* Where a slab lies in the batch, for scale_of(). */
@@ -116,10 +146,10 @@ static void scale_of(void *argument, const ebm_slab *slab, float *scale)
     }
 }
 
-static void add_slab(addition *a, size_t index, size_t lane, int worker)
+static ebm_status add_slab(void *argument, const ebm_slab_memory *memory,
+                           size_t index, float *param_grad, int worker)
 {
-    ebm_gradient_sum *sum = a->sum;
-    const ebm_slab_memory *memory = &sum->memory;
+    addition *a = argument;
     size_t first = index * memory->slab;
     place p = {a->scale, first, memory->slab};
     if (a->n - first < p.count)
@@ -127,21 +157,11 @@ static void add_slab(addition *a, size_t index, size_t lane, int worker)
     ebm_slab slab = ebm_slab_of(memory, worker, NULL, NULL);
     ebm_slab_load(memory, &slab, 0, p.count, a->x + first * memory->size,
                   a->labels ? a->labels + first : NULL);
-    slab.param_grad = sum->sums + lane * sum->stride;
+    slab.param_grad = param_grad;
     ebm_status status = a->model->ops->pass(a->model, EBM_PASS_PARAM_GRADIENT,
                                             &slab, scale_of, &p);
-    if (status != EBM_OK)
-        atomic_store(&a->status, (int)status);
     memcpy(a->energy + first, slab.energy, p.count * sizeof *a->energy);
-}
-
-/* A task is a lane: its slabs, every lanes-th of the batch, in order. */
-static void add_lane(void *argument, size_t lane, int worker)
-{
-    addition *a = argument;
-    size_t slabs = ebm_slab_count(&a->sum->memory, a->n);
-    for (size_t i = lane; i < slabs; i += a->sum->lanes)
-        add_slab(a, i, lane, worker);
+    return status;
 }
 
 ebm_status ebm_gradient_sum_add(ebm_gradient_sum *sum, const ebm_model *model,
@@ -149,13 +169,14 @@ ebm_status ebm_gradient_sum_add(ebm_gradient_sum *sum, const ebm_model *model,
                                 size_t n, const ebm_energy_scale *scale,
                                 float *energy)
 {
-    addition a = {sum, model, x, labels, n, scale, energy, EBM_OK};
-    ebm_slab_for(model, sum->lanes, add_lane, &a);
-    ebm_status status = (ebm_status)atomic_load(&a.status);
-    if (status != EBM_OK)
-        ebm_fail(ebm_context_of(model), status,
-                 "the energy's callback returned an error");
-    return status;
+    addition a = {model, x, labels, n, scale, energy};
+    return ebm_gradient_sum_for(sum, model, ebm_slab_count(&sum->memory, n),
+                                add_slab, &a);
+}
+
+size_t ebm_gradient_sum_slabs(const ebm_gradient_sum *sum, size_t n)
+{
+    return ebm_slab_count(&sum->memory, n);
 }
 
 /* The total goes to lane 0 first, and to the model when all is finite. */

@@ -8,7 +8,7 @@
 #ifndef EBM_MODEL_GRADIENT_SUM_H
 #define EBM_MODEL_GRADIENT_SUM_H
 
-#include "model/model.h"
+#include "model/slab.h"
 
 /* How the scale of a sample's gradient follows from its energy:
    dL/dE_i = given[i], or constant + slope E_i when given is NULL (the slope
@@ -21,9 +21,11 @@ typedef struct ebm_energy_scale {
 
 typedef struct ebm_gradient_sum ebm_gradient_sum;
 
-/* Makes, or makes larger, the workspace for batches of up to n samples.
- *sum may be NULL at first; on failure it stays as it was. */
-ebm_status ebm_gradient_sum_prepare(const ebm_model *model, size_t n,
+/* Makes, or makes larger, the workspace for passes of this mode over batches
+   of up to n samples, with `extra` floats for each worker (see slab.h).
+   The sum may be NULL at first; on failure it stays as it was. */
+ebm_status ebm_gradient_sum_prepare(const ebm_model *model, ebm_pass_mode mode,
+                                    size_t n, size_t extra,
                                     ebm_gradient_sum **sum);
 void ebm_gradient_sum_destroy(ebm_gradient_sum *sum);
 
@@ -35,6 +37,19 @@ ebm_status ebm_gradient_sum_add(ebm_gradient_sum *sum, const ebm_model *model,
                                 const float *x, const int32_t *labels,
                                 size_t n, const ebm_energy_scale *scale,
                                 float *energy);
+
+/* The general form of that: calls body for every slab of a batch of n, with
+   the gradient array that its parameter gradients are to be added to. The
+   slabs of one lane come one after the other, different lanes at once. */
+typedef ebm_status (*ebm_lane_fn)(void *argument,
+                                  const ebm_slab_memory *memory, size_t slab,
+                                  float *param_grad, int worker);
+ebm_status ebm_gradient_sum_for(ebm_gradient_sum *sum, const ebm_model *model,
+                                size_t slabs, ebm_lane_fn body,
+                                void *argument);
+
+/* Number of slabs of a batch of n samples. */
+size_t ebm_gradient_sum_slabs(const ebm_gradient_sum *sum, size_t n);
 
 /* Adds the total to the model's gradient; NON_FINITE, and nothing changed,
    if any element of it is not finite. */

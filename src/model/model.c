@@ -92,6 +92,20 @@ ebm_status ebm_model_check_ready(const ebm_model *model)
     return EBM_OK;
 }
 
+ebm_status ebm_model_check_mode(const ebm_model *model, ebm_pass_mode mode)
+{
+    const ebm_context *context = ebm_context_of(model);
+    if (mode == EBM_PASS_PARAM_GRADIENT && !model->has_param_gradient)
+        return ebm_fail(context, EBM_ERROR_UNSUPPORTED,
+                        "this %s model has no parameter gradient",
+                        model->ops->kind);
+    if (mode == EBM_PASS_TANGENT && !model->has_tangent)
+        return ebm_fail(context, EBM_ERROR_UNSUPPORTED,
+                        "this %s model has no second derivatives",
+                        model->ops->kind);
+    return EBM_OK;
+}
+
 /* Nothing is derived from the parameters yet: convolutions read them as they
    are. Spectral norm, standardisation and transformed weights refresh here. */
 void ebm_model_parameters_written(ebm_model *model)

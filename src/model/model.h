@@ -24,7 +24,8 @@
 typedef enum ebm_pass_mode {
     EBM_PASS_ENERGY,         /* E */
     EBM_PASS_INPUT_GRADIENT, /* E and dE/dx */
-    EBM_PASS_PARAM_GRADIENT  /* E and sum scale dE/dtheta */
+    EBM_PASS_PARAM_GRADIENT, /* E and sum scale dE/dtheta */
+    EBM_PASS_TANGENT         /* E, H v, sum scale d/dtheta <grad E, v> */
 } ebm_pass_mode;
 
 /* One slab on its way through a model. Arrays extend to whole vectors. */
@@ -37,6 +38,18 @@ typedef struct ebm_slab {
     float *param_grad;     /* [parameter_count], added to; or NULL */
     float *workspace;
 } ebm_slab;
+
+/* One slab of second derivatives, for directions v. */
+typedef struct ebm_tangent_slab {
+    size_t n;
+    const float *x, *v; /* [n, size] */
+    const int32_t *labels;
+    float *hv;          /* [n, size], out: H(x_i) v_i */
+    const float *scale; /* [n] */
+    float *param_grad;  /* sum_i scale_i d/dtheta <grad E(x_i), v_i> is added;
+                           or NULL */
+    float *workspace;
+} ebm_tangent_slab;
 
 /* Called by a model between the phases of EBM_PASS_PARAM_GRADIENT: turns the
    slab's energies into scales. */
@@ -57,6 +70,11 @@ typedef struct ebm_model_ops {
     ebm_status (*pass)(const ebm_model *model, ebm_pass_mode mode,
                        const ebm_slab *slab, ebm_scale_fn scale_of,
                        void *argument);
+    /* The tangent pass, and its workspace for n samples. NULL: the kind has
+       no second derivatives. */
+    size_t (*tangent_workspace)(const ebm_model *model, size_t n);
+    ebm_status (*tangent)(const ebm_model *model,
+                          const ebm_tangent_slab *slab);
 } ebm_model_ops;
 
 /* A named part of the flat arrays. */
@@ -80,6 +98,7 @@ struct ebm_model {
     ebm_view *views;
     size_t view_count;
     int has_param_gradient;
+    int has_tangent;
     int lent; /* between begin_write and end_write */
 };
 
@@ -93,6 +112,9 @@ ebm_status ebm_model_allocate(ebm_context *context, size_t height,
 /* Tells the model that its parameters were written: the optimizer calls this
    after each step. Refreshes what is derived from them. */
 void ebm_model_parameters_written(ebm_model *model);
+
+/* UNSUPPORTED with a text when the model has no derivatives of this mode. */
+ebm_status ebm_model_check_mode(const ebm_model *model, ebm_pass_mode mode);
 
 /* STATE with a text while the parameters are lent. */
 ebm_status ebm_model_check_ready(const ebm_model *model);

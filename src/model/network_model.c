@@ -21,13 +21,6 @@
    on the machine's cache. */
 enum { SLAB_FLOATS = 512 * 1024, LARGEST_SLAB = 16 };
 
-/* The model's own part. */
-typedef struct network_model {
-    size_t count;
-    ebm_layer *layers;
-    size_t first_with_parameters;
-} network_model;
-
 /* Where everything lies in a workspace for n samples, in floats. */
 typedef struct layout {
     size_t between;   /* arrays between layers (forward); before them stand
@@ -38,47 +31,29 @@ typedef struct layout {
     size_t total;
 } layout;
 
-static size_t array_floats(size_t n, size_t size)
-{
-    return ebm_round_up(n * size, EBM_LANES);
-}
-
-static size_t saved_floats(const ebm_layer *layer, size_t n)
-{
-    return layer->ops->saved_size
-               ? ebm_round_up(layer->ops->saved_size(layer, n), EBM_LANES)
-               : 0;
-}
-
-static size_t scratch_floats(const ebm_layer *layer, size_t n)
-{
-    return layer->ops->scratch_size
-               ? ebm_round_up(layer->ops->scratch_size(layer, n), EBM_LANES)
-               : 0;
-}
-
 static int keeps_inputs(ebm_pass_mode mode)
 {
     return mode == EBM_PASS_PARAM_GRADIENT;
 }
 
-static layout lay_out(const network_model *self, ebm_pass_mode mode, size_t n)
+static layout lay_out(const ebm_network_model *self, ebm_pass_mode mode,
+                      size_t n)
 {
     layout l = {0};
     size_t kept = 0, scratch = 0;
     for (size_t i = 0; i < self->count; i++) {
         const ebm_layer *layer = self->layers + i;
-        l.between += saved_floats(layer, n);
-        size_t floats = array_floats(n, layer->out_size);
+        l.between += ebm_saved_floats(layer, n);
+        size_t floats = ebm_slab_floats(n, layer->out_size);
         kept += floats;
         if (floats > l.widest)
             l.widest = floats;
-        if (array_floats(n, layer->in_size) > l.widest)
-            l.widest = array_floats(n, layer->in_size);
-        if (scratch_floats(layer, n) > scratch)
-            scratch = scratch_floats(layer, n);
+        if (ebm_slab_floats(n, layer->in_size) > l.widest)
+            l.widest = ebm_slab_floats(n, layer->in_size);
+        if (ebm_scratch_floats(layer, n) > scratch)
+            scratch = ebm_scratch_floats(layer, n);
     }
-    kept += array_floats(n, self->layers[0].in_size);
+    kept += ebm_slab_floats(n, self->layers[0].in_size);
     if (keeps_inputs(mode)) {
         l.gradients = l.between + kept;
         l.scratch = l.gradients + 2 * l.widest;
@@ -99,7 +74,7 @@ static size_t workspace(const ebm_model *model, ebm_pass_mode mode, size_t n)
 /* A slab on its way through the layers. */
 typedef struct journey {
     const ebm_model *model;
-    const network_model *self;
+    const ebm_network_model *self;
     const ebm_slab *slab;
     ebm_pass_mode mode;
     layout layout;
@@ -114,6 +89,7 @@ static ebm_layer_pass pass_of(const journey *j, size_t i, size_t saved)
                             .parameters =
                                 j->model->parameters + layer->parameter_offset,
                             .n = j->slab->n,
+                            .with_bias = 1,
                             .saved = workspace + saved,
                             .scratch = workspace + j->layout.scratch};
 }
@@ -121,7 +97,7 @@ static ebm_layer_pass pass_of(const journey *j, size_t i, size_t saved)
 /* Forward: returns the last array, [n, 1], the energies. */
 static const float *forward(const journey *j)
 {
-    const network_model *self = j->self;
+    const ebm_network_model *self = j->self;
     size_t n = j->slab->n, saved = 0;
     float *workspace = j->slab->workspace;
     float *free_array = workspace + j->layout.between;
@@ -131,7 +107,7 @@ static const float *forward(const journey *j)
     for (size_t i = 0; i < self->count; i++) {
         const ebm_layer *layer = self->layers + i;
         ebm_layer_pass pass = pass_of(j, i, saved);
-        saved += saved_floats(layer, n);
+        saved += ebm_saved_floats(layer, n);
         float *y = turn[next];
         if (keeps_inputs(j->mode))
             y = free_array;
@@ -145,7 +121,7 @@ static const float *forward(const journey *j)
         } else {
             if (layer->ops->in_place)
                 memcpy(y, x, n * layer->in_size * sizeof *y);
-            free_array += array_floats(n, layer->out_size);
+            free_array += ebm_slab_floats(n, layer->out_size);
             next = !next;
         }
         if (j->inputs)
@@ -160,7 +136,7 @@ static const float *forward(const journey *j)
    gradients to slab->param_grad, whichever is wanted. */
 static void backward(const journey *j, float *g)
 {
-    const network_model *self = j->self;
+    const ebm_network_model *self = j->self;
     const ebm_slab *slab = j->slab;
     int to_parameters = j->mode == EBM_PASS_PARAM_GRADIENT;
     size_t n = slab->n;
@@ -170,7 +146,7 @@ static void backward(const journey *j, float *g)
     size_t last = to_parameters ? self->first_with_parameters : 0;
     for (size_t i = self->count; i-- > last;) {
         const ebm_layer *layer = self->layers + i;
-        saved -= saved_floats(layer, n);
+        saved -= ebm_saved_floats(layer, n);
         if (!layer->ops->forward)
             continue;
         ebm_layer_pass pass = pass_of(j, i, saved);
@@ -192,15 +168,12 @@ static void backward(const journey *j, float *g)
         memcpy(slab->grad, g, n * j->model->size * sizeof *g);
 }
 
-/* Networks longer than this keep their list of inputs in the workspace. */
-enum { MOST_LAYERS = 256 };
-
 static ebm_status pass(const ebm_model *model, ebm_pass_mode mode,
                        const ebm_slab *slab, ebm_scale_fn scale_of,
                        void *argument)
 {
-    const float *inputs[MOST_LAYERS];
-    const network_model *self = model->self;
+    const float *inputs[EBM_MOST_LAYERS];
+    const ebm_network_model *self = model->self;
     journey j = {model,
                  self,
                  slab,
@@ -223,7 +196,7 @@ static ebm_status pass(const ebm_model *model, ebm_pass_mode mode,
 
 static void finish(ebm_model *model)
 {
-    network_model *self = model->self;
+    ebm_network_model *self = model->self;
     if (self)
         ebm_free(ebm_context_of(model), self->layers);
     ebm_free(ebm_context_of(model), self);
@@ -234,6 +207,8 @@ static const ebm_model_ops network_ops = {
     .finish = finish,
     .workspace = workspace,
     .pass = pass,
+    .tangent_workspace = ebm_network_tangent_workspace,
+    .tangent = ebm_network_tangent,
 };
 
 const ebm_layer *ebm_model_layers(const ebm_model *model, size_t *count)
@@ -242,13 +217,13 @@ const ebm_layer *ebm_model_layers(const ebm_model *model, size_t *count)
         *count = 0;
         return NULL;
     }
-    const network_model *self = model->self;
+    const ebm_network_model *self = model->self;
     *count = self->count;
     return self->layers;
 }
 
 /* The largest power of two whose workspace fits; 1 for huge layers. */
-static size_t choose_slab(const network_model *self)
+static size_t choose_slab(const ebm_network_model *self)
 {
     size_t slab = LARGEST_SLAB;
     while (slab > 1 &&
@@ -257,7 +232,7 @@ static size_t choose_slab(const network_model *self)
     return slab;
 }
 
-static void name_views(ebm_model *model, const network_model *self)
+static void name_views(ebm_model *model, const ebm_network_model *self)
 {
     ebm_view *view = model->views;
     for (size_t i = 0; i < self->count; i++)
@@ -272,7 +247,7 @@ static void name_views(ebm_model *model, const network_model *self)
 
 /* Uniform in +-1/sqrt(fan_in) (He et al. 2015 with a = sqrt(5), which is what
    PyTorch's layers begin with); one stream a layer. */
-static void initialise(ebm_model *model, const network_model *self,
+static void initialise(ebm_model *model, const ebm_network_model *self,
                        uint64_t seed)
 {
     for (size_t i = 0; i < self->count; i++) {
@@ -291,10 +266,10 @@ ebm_status ebm_network_make_model(const ebm_network *network, uint64_t seed,
                                   ebm_model **out)
 {
     ebm_context *context = ebm_context_of(network);
-    if (network->count > MOST_LAYERS)
+    if (network->count > EBM_MOST_LAYERS)
         return ebm_fail(context, EBM_ERROR_UNSUPPORTED,
                         "%zu layers, at most %d are supported", network->count,
-                        MOST_LAYERS);
+                        EBM_MOST_LAYERS);
     size_t views = 0;
     for (size_t i = 0; i < network->count; i++)
         views += network->layers[i].view_count;
@@ -303,7 +278,7 @@ ebm_status ebm_network_make_model(const ebm_network *network, uint64_t seed,
                                network->in[2], network->parameter_count, views,
                                &model));
     model->ops = &network_ops;
-    network_model *self = ebm_alloc_zero(context, 1, sizeof *self);
+    ebm_network_model *self = ebm_alloc_zero(context, 1, sizeof *self);
     ebm_layer *layers = ebm_alloc(context, network->count, sizeof *layers);
     if (!self || !layers) {
         ebm_free(context, self);
@@ -319,6 +294,7 @@ ebm_status ebm_network_make_model(const ebm_network *network, uint64_t seed,
         self->first_with_parameters++;
     model->self = self;
     model->has_param_gradient = 1;
+    model->has_tangent = 1;
     size_t slab = (size_t)network->values[EBM_NETWORK_SLAB];
     model->slab = slab ? slab : choose_slab(self);
     name_views(model, self);

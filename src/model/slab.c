@@ -14,6 +14,19 @@ static size_t rows_floats(size_t slab, size_t size)
     return ebm_round_up(slab * size, EBM_LANES);
 }
 
+static size_t workspace_of(const ebm_model *model, ebm_pass_mode mode,
+                           size_t n)
+{
+    size_t floats = 0;
+    if (mode == EBM_PASS_TANGENT) {
+        if (model->ops->tangent_workspace)
+            floats = model->ops->tangent_workspace(model, n);
+    } else if (model->ops->workspace) {
+        floats = model->ops->workspace(model, mode, n);
+    }
+    return ebm_round_up(floats, EBM_LANES);
+}
+
 ebm_status ebm_slab_memory_prepare(ebm_slab_memory *memory,
                                    const ebm_model *model, ebm_pass_mode mode,
                                    size_t n, size_t extra)
@@ -25,10 +38,7 @@ ebm_status ebm_slab_memory_prepare(ebm_slab_memory *memory,
     wanted.size = model->size;
     wanted.extra = ebm_round_up(extra, EBM_LANES);
     wanted.workers = model->slab ? ebm_context_threads(context) : 1;
-    wanted.workspace = ebm_round_up(
-        model->ops->workspace ? model->ops->workspace(model, mode, wanted.slab)
-                              : 0,
-        EBM_LANES);
+    wanted.workspace = workspace_of(model, mode, wanted.slab);
     wanted.stride = 2 * rows_floats(wanted.slab, wanted.size) +
                     2 * rows_floats(wanted.slab, 1) + wanted.extra +
                     wanted.workspace;

@@ -14,6 +14,12 @@
 void EBM_KERNEL(swish)(size_t n, float *x, float *slope);
 void EBM_KERNEL(leaky_relu)(size_t n, float leak, float *x, float *slope);
 void EBM_KERNEL(multiply)(size_t n, const float *slope, float *g);
+void EBM_KERNEL(swish_tangent)(size_t n, float *x, float *slope, float *t,
+                               float *bend);
+void EBM_KERNEL(bend_multiply)(size_t n, const float *slope, const float *bend,
+                               float *g, float *tg);
+void EBM_KERNEL(scale_rows)(size_t rows, size_t columns, const float *scale,
+                            const float *from, float *to);
 void EBM_KERNEL(add_bias)(size_t rows, size_t columns, const float *bias,
                           float *y);
 void EBM_KERNEL(column_sums)(size_t rows, size_t columns, const float *y,

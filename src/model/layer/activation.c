@@ -42,6 +42,44 @@ static void leaky_relu_forward(const ebm_layer *layer,
                               (float)layer->arguments[0], y, pass->saved);
 }
 
+static void swish_tangent_forward(const ebm_layer *layer,
+                                  const ebm_layer_pass *pass, const float *x,
+                                  const float *tx, float *y, float *ty)
+{
+    (void)x, (void)tx; /* in place */
+    pass->kernels->swish_tangent(elements(layer, pass->n), y, pass->saved, ty,
+                                 pass->bend);
+}
+
+static void swish_tangent_backward(const ebm_layer *layer,
+                                   const ebm_layer_pass *pass, const float *dy,
+                                   const float *tdy, float *dx, float *tdx)
+{
+    (void)dy, (void)tdy;
+    pass->kernels->bend_multiply(elements(layer, pass->n), pass->saved,
+                                 pass->bend, dx, tdx);
+}
+
+/* Piecewise linear: no second derivative, except at the kink. */
+static void leaky_relu_tangent_forward(const ebm_layer *layer,
+                                       const ebm_layer_pass *pass,
+                                       const float *x, const float *tx,
+                                       float *y, float *ty)
+{
+    (void)tx;
+    leaky_relu_forward(layer, pass, x, y);
+    pass->kernels->multiply(elements(layer, pass->n), pass->saved, ty);
+}
+
+static void leaky_relu_tangent_backward(const ebm_layer *layer,
+                                        const ebm_layer_pass *pass,
+                                        const float *dy, const float *tdy,
+                                        float *dx, float *tdx)
+{
+    backward(layer, pass, dy, dx);
+    backward(layer, pass, tdy, tdx);
+}
+
 static ebm_status append_swish(ebm_network *network, const double *arguments)
 {
     (void)arguments;
@@ -60,22 +98,24 @@ static ebm_status append_leaky_relu(ebm_network *network,
     return ebm_network_leaky_relu(network, arguments[0]);
 }
 
-#define ACTIVATION(name, function, ...)          \
-    extern const ebm_layer_ops ebm_layer_##name; \
-    const ebm_layer_ops ebm_layer_##name = {     \
-        .kind = #name,                           \
-        .argument_names = {__VA_ARGS__},         \
-        .append = append_##name,                 \
-        .in_place = 1,                           \
-        .saved_size = saved_size,                \
-        .forward = function,                     \
-        .backward = backward,                    \
+#define ACTIVATION(name, function, ...)                  \
+    extern const ebm_layer_ops ebm_layer_##name;         \
+    const ebm_layer_ops ebm_layer_##name = {             \
+        .kind = #name,                                   \
+        .argument_names = {__VA_ARGS__},                 \
+        .append = append_##name,                         \
+        .in_place = 1,                                   \
+        .saved_size = saved_size,                        \
+        .forward = function##_forward,                   \
+        .backward = backward,                            \
+        .tangent_forward = function##_tangent_forward,   \
+        .tangent_backward = function##_tangent_backward, \
     }
 
-ACTIVATION(swish, swish_forward, NULL);
+ACTIVATION(swish, swish, NULL);
 /* ReLU is the leaky one with slope 0, its arguments[0]. */
-ACTIVATION(relu, leaky_relu_forward, NULL);
-ACTIVATION(leaky_relu, leaky_relu_forward, "slope");
+ACTIVATION(relu, leaky_relu, NULL);
+ACTIVATION(leaky_relu, leaky_relu, "slope");
 
 static ebm_status append_activation(ebm_network *network,
                                     const ebm_layer_ops *ops, double slope)

@@ -138,7 +138,7 @@ static void forward(const ebm_layer *layer, const ebm_layer_pass *pass,
         fill(layer, pass, &m, some, from);
         ebm_sgemm(m.turned, 0, m.rows, out, taps, m.values, m.length, weight,
                   out, 0, to, out);
-        if (layer->bias)
+        if (layer->bias && pass->with_bias)
             pass->kernels->add_bias(m.rows, out, bias, to);
     }
 }
@@ -178,7 +178,7 @@ static void param_gradient(const ebm_layer *layer, const ebm_layer_pass *pass,
         fill(layer, pass, &m, some, from);
         ebm_sgemm(!m.turned, 0, taps, out, m.rows, m.values, m.length, dto,
                   out, 1, weight, out);
-        if (layer->bias)
+        if (layer->bias && pass->with_bias)
             pass->kernels->column_sums(m.rows, out, dto, 1,
                                        gradient + layer->views[1].offset);
     }

@@ -13,7 +13,7 @@ static void forward(const ebm_layer *layer, const ebm_layer_pass *pass,
     ebm_sgemm(0, 0, pass->n, layer->out_size, layer->in_size, x,
               layer->in_size, pass->parameters + layer->views[0].offset,
               layer->out_size, 0, y, layer->out_size);
-    if (layer->bias)
+    if (layer->bias && pass->with_bias)
         pass->kernels->add_bias(pass->n, layer->out_size,
                                 pass->parameters + layer->views[1].offset, y);
 }
@@ -33,7 +33,7 @@ static void param_gradient(const ebm_layer *layer, const ebm_layer_pass *pass,
     ebm_sgemm(1, 0, layer->in_size, layer->out_size, pass->n, x,
               layer->in_size, dy, layer->out_size, 1,
               gradient + layer->views[0].offset, layer->out_size);
-    if (layer->bias)
+    if (layer->bias && pass->with_bias)
         pass->kernels->column_sums(pass->n, layer->out_size, dy, 1,
                                    gradient + layer->views[1].offset);
 }

@@ -55,7 +55,9 @@ typedef struct ebm_layer_pass {
     const ebm_kernels *kernels;
     const float *parameters; /* the layer's own */
     size_t n;                /* samples */
+    int with_bias;           /* off for tangents, which see no constant */
     float *saved;            /* this layer's, from forward to backward */
+    float *bend;             /* the same, for the tangents */
     float *scratch;          /* anyone's, for the time of one call */
 } ebm_layer_pass;
 
@@ -86,16 +88,21 @@ struct ebm_layer_ops {
                            const float *x, const float *dy, float *gradient);
 
     /* Tangents along a direction of the input, for the forward-over-reverse
-       pass that gives H v and d/dtheta <grad E, v> together. A linear layer
-       needs neither: its tangents are forward and backward themselves on
-       twice the samples. tangent_forward: ty = J tx. tangent_backward:
-       tdx = tdy J + dy dJ/dx tx, with tx as tangent_forward saw it. */
+       pass that gives H v and d/dtheta <grad E, v> together: see
+       network_tangent.c. A linear layer needs none of these: its tangents are
+       forward without the bias, and backward. The others have
+
+           tangent_forward    y = f(x), ty = J tx
+           tangent_backward   dx = dy J, tdx = tdy J + dy dJ/dx tx
+
+       with what the last term needs kept in `bend`, of saved_size. */
     int linear;
     void (*tangent_forward)(const ebm_layer *layer, const ebm_layer_pass *pass,
-                            const float *tx, float *ty);
+                            const float *x, const float *tx, float *y,
+                            float *ty);
     void (*tangent_backward)(const ebm_layer *layer,
                              const ebm_layer_pass *pass, const float *dy,
-                             const float *tx, const float *tdy, float *tdx);
+                             const float *tdy, float *dx, float *tdx);
 
     /* Where element i of the view in PyTorch's order stands in ours. */
     size_t (*torch_index)(const ebm_layer *layer, size_t view, size_t i);
