@@ -22,10 +22,8 @@ install_packages gcc libc6-dev make cmake pkg-config libopenblas-openmp-dev \
 echo "Building in build/ ..."
 mkdir -p build
 {
-    # Tests that an earlier configuration asked for stay asked for.
-    [ -f build/CMakeCache.txt ] ||
-        cmake -S . -B build -DCMAKE_BUILD_TYPE=Release
-    cmake --build build --parallel "$(nproc)" --target du_mordatch
+    cmake -S . -B build -DEBM_EXAMPLES=ON &&
+        cmake --build build --parallel "$(nproc)" --target du_mordatch
 } >build/run.log 2>&1 || {
     cat build/run.log >&2
     echo "The build failed; build/run.log holds the lines above." >&2

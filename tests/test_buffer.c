@@ -294,7 +294,8 @@ static void test_what_travels(void **state)
 static void test_fill_data(void **state)
 {
     (void)state;
-    ebm_context *context = test_context_threads(1);
+    test_allocator memory = {0};
+    ebm_context *context = test_context(&memory);
     static const float x[] = {10, 11, 12, 13};
     static const int32_t labels[] = {0, 1, 2, 3};
     ebm_dataset *dataset = NULL, *wide = NULL;
@@ -319,10 +320,13 @@ static void test_fill_data(void **state)
     ebm_context_destroy(strange);
     assert_int_equal(ebm_buffer_size(buffer), 0);
 
-    assert_ok(ebm_buffer_fill_data(buffer, dataset, 64));
-    assert_ok(ebm_buffer_fill_data(buffer, dataset, 64));
-    ebm_dataset_destroy(dataset);
     ebm_dataset_destroy(wide);
+    size_t live = memory.live_blocks;
+    assert_ok(ebm_buffer_fill_data(buffer, dataset, 64));
+    assert_ok(ebm_buffer_fill_data(buffer, dataset, 64));
+    assert_int_equal(memory.live_blocks, live);
+    ebm_dataset_destroy(dataset);
+    assert_int_equal(memory.live_blocks, live);
     int found[4] = {0};
     for (size_t i = 0; i < 64; i++) {
         assert_in_range(buffer->labels[i], 0, 3);
@@ -341,6 +345,7 @@ static void test_fill_data(void **state)
     ebm_chains_destroy(chains);
     ebm_buffer_destroy(buffer);
     ebm_context_destroy(context);
+    assert_no_leaks(&memory);
 }
 
 int main(void)

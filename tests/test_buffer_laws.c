@@ -83,53 +83,100 @@ static void test_reservoir_is_uniform(void **state)
     ebm_context_destroy(context);
 }
 
+/* The places that a draw takes, by chain: counts of the first chain, of the
+   last, and of both together; a fresh chain takes none. */
+typedef struct places {
+    double first[8], last[8], pair[64];
+    double firsts, lasts, pairs, repeats;
+} places;
+
+enum { SLOTS = 8, DRAWN = 5, ROUNDS = 4000 };
+
+static void count_places(ebm_context *context, ebm_buffer_policy policy,
+                         double fresh_rate, places *p)
+{
+    static const float x[SLOTS] = {0, 1, 2, 3, 4, 5, 6, 7};
+    ebm_chains *chains = make_chains(context, DRAWN, 1);
+    ebm_buffer *buffer = make(context, SLOTS, 11, policy, fresh_rate);
+    assert_ok(ebm_buffer_fill_uniform(buffer, 0, 100, 101));
+    assert_ok(ebm_buffer_add(buffer, x, NULL, SLOTS, EBM_ORIGIN_NOISE));
+    *p = (places){.firsts = 0};
+    for (int draw = 0; draw < ROUNDS; draw++) {
+        assert_ok(ebm_buffer_draw(buffer, chains));
+        float a = chains->states[0], b = chains->states[DRAWN - 1];
+        if (a < SLOTS) {
+            p->first[(size_t)a]++;
+            p->firsts++;
+        }
+        if (b < SLOTS) {
+            p->last[(size_t)b]++;
+            p->lasts++;
+        }
+        if (a < SLOTS && b < SLOTS) {
+            p->pair[(size_t)a * SLOTS + (size_t)b]++;
+            p->pairs++;
+        }
+        for (size_t i = 0; i < DRAWN; i++)
+            for (size_t j = 0; j < i; j++)
+                p->repeats += chains->states[i] == chains->states[j];
+    }
+    ebm_buffer_destroy(buffer);
+    ebm_chains_destroy(chains);
+}
+
 /* With replacement each chain takes each slot with probability 1 / 8,
-   independently; without, slots differ and each is as likely. */
+   independently; without, slots differ and each is as likely. Whether a chain
+   is fresh tells nothing about the slot. */
 static void test_slots_are_uniform(void **state)
 {
     (void)state;
-    enum { HELD = 8, N = 5, DRAWS = 4000 };
+    static const double rates[] = {0, 0.5};
     ebm_context *context = test_context_threads(1);
-    ebm_chains *chains = make_chains(context, N, 1);
-    for (int back = 0; back < 2; back++) {
-        ebm_buffer *buffer =
-            make(context, HELD, 11, back ? EBM_BUFFER_WRITE_BACK : 0, 0);
-        static const float x[HELD] = {0, 1, 2, 3, 4, 5, 6, 7};
-        double first[HELD] = {0}, last[HELD] = {0}, pair[HELD * HELD] = {0};
-        double repeats = 0;
-        assert_ok(ebm_buffer_add(buffer, x, NULL, HELD, EBM_ORIGIN_NOISE));
-        for (int draw = 0; draw < DRAWS; draw++) {
-            assert_ok(ebm_buffer_draw(buffer, chains));
-            size_t a = (size_t)chains->states[0];
-            size_t b = (size_t)chains->states[N - 1];
-            assert_true(a < HELD && b < HELD);
-            first[a]++;
-            last[b]++;
-            pair[a * HELD + b]++;
-            for (size_t i = 0; i < N; i++)
-                for (size_t j = 0; j < i; j++)
-                    repeats += chains->states[i] == chains->states[j];
+    for (int back = 0; back < 2; back++)
+        for (size_t r = 0; r < TEST_COUNT(rates); r++) {
+            places p;
+            count_places(context, back ? EBM_BUFFER_WRITE_BACK : 0, rates[r],
+                         &p);
+            /* 7 degrees of freedom, 0.1 %: 24.3. */
+            double even = p.firsts / SLOTS;
+            assert_true(chi_square(p.first, SLOTS, even, even) < 24.3);
+            even = p.lasts / SLOTS;
+            assert_true(chi_square(p.last, SLOTS, even, even) < 24.3);
+            even = p.pairs / (back ? SLOTS * (SLOTS - 1) : SLOTS * SLOTS);
+            double chi = 0;
+            for (size_t i = 0; i < SLOTS * SLOTS; i++) {
+                double e = back && i % (SLOTS + 1) == 0 ? 0 : even;
+                chi += (p.pair[i] - e) * (p.pair[i] - e) / even;
+            }
+            /* 55 or 63 degrees of freedom, 0.1 %: 93.2 or 103.4. */
+            assert_true(chi < (back ? 93.2 : 103.4));
+            /* 10 pairs a draw, each equal with probability 1 / 8. */
+            if (back)
+                assert_true(p.repeats == 0);
+            else if (rates[r] == 0)
+                assert_close(p.repeats / ROUNDS, 10. / SLOTS, 0.09, 0);
         }
-        /* 7 degrees of freedom, 0.1 %: 24.3. */
-        double even = (double)DRAWS / HELD;
-        assert_true(chi_square(first, HELD, even, even) < 24.3);
-        assert_true(chi_square(last, HELD, even, even) < 24.3);
-        double cells = back ? HELD * (HELD - 1) : HELD * HELD;
-        double expected = DRAWS / cells, chi = 0;
-        for (size_t i = 0; i < HELD * HELD; i++) {
-            double e = back && i % (HELD + 1) == 0 ? 0 : expected;
-            chi += (pair[i] - e) * (pair[i] - e) / expected;
-        }
-        /* 55 or 63 degrees of freedom, 0.1 %: 93.2 or 103.4. */
-        assert_true(chi < (back ? 93.2 : 103.4));
-        /* 10 pairs a draw, each equal with probability 1 / 8. */
-        if (back)
-            assert_true(repeats == 0);
-        else
-            assert_close(repeats / DRAWS, 10. / HELD, 0.09, 0);
-        ebm_buffer_destroy(buffer);
-    }
+    ebm_context_destroy(context);
+}
+
+/* A seed whose first fresh-or-not number is exactly 0, found by search: a
+   rate of 0 still means never. */
+static void test_never_fresh(void **state)
+{
+    (void)state;
+    const uint64_t seed = 7921556;
+    const float x = 3;
+    ebm_random random = ebm_random_at(seed, EBM_PURPOSE_BUFFER_DRAW, 0, 0);
+    assert_true(ebm_random_uniform(&random, 0) == 0);
+    ebm_context *context = test_context_threads(1);
+    ebm_buffer *buffer = make(context, 1, seed, EBM_BUFFER_FIFO, 0);
+    ebm_chains *chains = make_chains(context, 1, 1);
+    assert_ok(ebm_buffer_fill_uniform(buffer, 0, 100, 101));
+    assert_ok(ebm_buffer_add(buffer, &x, NULL, 1, EBM_ORIGIN_NOISE));
+    assert_ok(ebm_buffer_draw(buffer, chains));
+    assert_true(chains->states[0] == x);
     ebm_chains_destroy(chains);
+    ebm_buffer_destroy(buffer);
     ebm_context_destroy(context);
 }
 
@@ -265,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reservoir_is_uniform),
         cmocka_unit_test(test_slots_are_uniform),
+        cmocka_unit_test(test_never_fresh),
         cmocka_unit_test(test_fresh_rate),
         cmocka_unit_test(test_source_law),
         cmocka_unit_test(test_pure),

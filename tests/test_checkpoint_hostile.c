@@ -366,6 +366,31 @@ static void test_truncated_files(void **state)
     assert_no_leaks(&memory);
 }
 
+/* More layers than the library takes, each of them fine by itself. */
+static void test_too_many_layers(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    test_allocator memory;
+    ebm_context *context = test_context(&memory);
+    char *text = test_memory(MANY * 32 + 256), *end = text;
+    end += sprintf(end, "{\"__metadata__\":{\"libebm.format\":\"1\","
+                        "\"libebm.input\":\"[1,1,1]\","
+                        "\"libebm.layers\":\"[");
+    for (int i = 0; i < MANY; i++)
+        end += sprintf(end, "%s{" Q "kind" Q ":" Q "relu" Q "}", i ? "," : "");
+    end += sprintf(end, "]\"}}");
+    size_t length = (size_t)(end - text);
+    write_file(length, text, length, "", 0);
+    ebm_model *untouched = NULL;
+    assert_error(context, ebm_model_load(context, model_path, &untouched),
+                 EBM_ERROR_FORMAT, "5000 layers");
+    assert_null(untouched);
+    free(text);
+    ebm_context_destroy(context);
+    assert_no_leaks(&memory);
+}
+
 /* A few bytes at random places become digits, brackets or anything: a model,
    or a status that fits, and no memory beyond what a small file can need. */
 static void test_random_damage(void **state)
@@ -417,6 +442,7 @@ int main(void)
         TEST_WITH_FOLDER(test_corrupted_headers),
         TEST_WITH_FOLDER(test_corrupted_lengths_and_data),
         TEST_WITH_FOLDER(test_oversized_headers),
+        TEST_WITH_FOLDER(test_too_many_layers),
         TEST_WITH_FOLDER(test_truncated_files),
         TEST_WITH_FOLDER(test_random_damage),
     };

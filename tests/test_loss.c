@@ -101,10 +101,12 @@ static void check_report(const ebm_report *report, const side *d,
                  1e-6);
 }
 
-static ebm_model *make_model(ebm_context *context, const float *theta)
+/* Parameters beyond the first two have no effect. */
+static ebm_model *make_model(ebm_context *context, size_t count,
+                             const float *theta)
 {
     ebm_model *model = NULL;
-    ebm_energy_ops ops = {sizeof ops, 2, energy_grad, param_grad, NULL};
+    ebm_energy_ops ops = {sizeof ops, count, energy_grad, param_grad, NULL};
     assert_ok(ebm_model_create_custom(context, 1, 2, 3, &ops, NULL, &model));
     assert_ok(ebm_model_set_parameters(model, 0, theta, 2));
     return model;
@@ -120,7 +122,7 @@ static void test_closed_form(void **state)
     static const double alphas[] = {0, 0.1, 3};
     const float theta[2] = {0.7f, -0.4f};
     ebm_context *context = test_context_threads(2);
-    ebm_model *model = make_model(context, theta);
+    ebm_model *model = make_model(context, 2, theta);
     ebm_loss *loss = NULL;
     ebm_report *report = NULL;
     float *data = test_floats(MOST * SIZE), *x = test_floats(MOST * SIZE);
@@ -259,7 +261,8 @@ static void test_models_in_turn(void **state)
     assert_ok(ebm_loss_create(context, EBM_LOSS_NLL, &loss));
     assert_ok(ebm_chains_create(context, 1, 1, 2, 3, 1, &chains));
     assert_ok(ebm_chains_set_states(chains, zero, NULL, EBM_ORIGIN_NOISE));
-    ebm_model *a = make_model(context, theta), *b = make_model(context, theta);
+    ebm_model *a = make_model(context, 2, theta);
+    ebm_model *b = make_model(context, 5000, theta);
     for (int round = 0; round < 3; round++) {
         assert_ok(ebm_loss_backward(loss, a, x, NULL, 1, chains, NULL));
         assert_ok(ebm_loss_backward(loss, b, x, NULL, 1, chains, NULL));
@@ -274,9 +277,11 @@ static void test_models_in_turn(void **state)
     assert_ok(ebm_loss_backward(loss, b, x, NULL, 1, chains, NULL));
     assert_int_equal(memory.allocations, allocations);
     ebm_model_destroy(a);
+    ebm_object_retain(b);
     ebm_model_destroy(b);
     assert_status(ebm_loss_backward(loss, b, x, NULL, 1, chains, NULL),
                   EBM_ERROR_HANDLE);
+    ebm_object_release(b);
     ebm_context_destroy(context);
     ebm_chains_destroy(chains);
     ebm_loss_destroy(loss);

@@ -663,6 +663,7 @@ static void custom_creation_is_checked(void **state)
         assert_int_equal(memory.live_blocks, before);
         assert_ptr_equal(model, NOTHING);
     }
+    test_fail_at(&memory, 0, 0);
     /* The table is copied, and a longer one of a later version is fine. */
     memset(&ops, 0, sizeof ops);
     const float x[2] = {1, 1};

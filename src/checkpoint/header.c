@@ -35,7 +35,7 @@ ebm_status ebm_header_blame(const ebm_context *context, const char *path,
 {
     char reason[160];
     if (status != EBM_ERROR_ARGUMENT && status != EBM_ERROR_RANGE &&
-        status != EBM_ERROR_SHAPE)
+        status != EBM_ERROR_SHAPE && status != EBM_ERROR_UNSUPPORTED)
         return status;
     ebm_context_copy_last_error(context, reason, sizeof reason);
     return ebm_header_refuse(context, path, "%s", reason);

@@ -28,8 +28,8 @@
 enum {
     /* Bytes in front of the header: its length. */
     EBM_HEADER_LENGTH_SIZE = 8,
-    /* Longest header in bytes: some three thousand layers. A hostile one of
-       that length makes Jansson take about 100 MiB before it is refused. */
+    /* Longest header in bytes, room for a few thousand layers. A hostile one
+       of that length makes Jansson take about 80 MiB before it is refused. */
     EBM_HEADER_LONGEST = 1 << 20,
     /* Bytes of a number in the data, and numbers read or written at a time. */
     EBM_NUMBER_SIZE = 4,

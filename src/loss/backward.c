@@ -71,27 +71,18 @@ static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
     return ebm_check_finite(context, "data", data, n, model->size);
 }
 
-/* Brings the workspace to size. What it is made for changes only when all is
-   there; a failure leaves at most a larger array behind. */
-static ebm_status prepare(ebm_loss *loss, ebm_model *model, size_t n, size_t m)
+/* Brings the workspace to size; a failure leaves at most a larger array
+   behind. */
+static ebm_status prepare(ebm_loss *loss, const ebm_model *model, size_t n,
+                          size_t m)
 {
     const ebm_context *context = ebm_context_of(loss);
-    size_t largest = n > m ? n : m;
     EBM_TRY(ebm_grow_floats(context, &loss->data.values, &loss->data.held, n,
                             "the energies of the data"));
     EBM_TRY(ebm_grow_floats(context, &loss->chains.values, &loss->chains.held,
                             m, "the energies of the chains"));
-    if (loss->model == model)
-        return ebm_gradient_sum_prepare(model, EBM_PASS_PARAM_GRADIENT,
-                                        largest, 0, &loss->sum);
-    ebm_gradient_sum *sum = NULL;
-    EBM_TRY(ebm_gradient_sum_prepare(model, EBM_PASS_PARAM_GRADIENT, largest,
-                                     0, &sum));
-    ebm_gradient_sum_destroy(loss->sum);
-    ebm_object_release(loss->model);
-    loss->sum = sum;
-    loss->model = ebm_object_retain(model);
-    return EBM_OK;
+    return ebm_gradient_sum_prepare(model, EBM_PASS_PARAM_GRADIENT,
+                                    n > m ? n : m, 0, &loss->sum);
 }
 
 /* Mean, standard deviation and mean square, or NON_FINITE. */

@@ -27,7 +27,6 @@ static void finish(void *object)
     ebm_loss *loss = object;
     const ebm_context *context = ebm_context_of(loss);
     ebm_gradient_sum_destroy(loss->sum);
-    ebm_object_release(loss->model);
     ebm_free(context, loss->data.values);
     ebm_free(context, loss->chains.values);
 }

@@ -33,9 +33,8 @@ struct ebm_loss {
     const ebm_loss_row *kind;
     double values[EBM_LOSS_KEYS];
 
-    /* Workspace, kept between calls. The sum is made for one model, which is
-       referred to; another model gets a new one. */
-    ebm_model *model;
+    /* Workspace, kept between calls and made anew for a model of another
+       size. No model is referred to: its own call hands it in. */
     ebm_gradient_sum *sum;
     ebm_energies data, chains;
 };
