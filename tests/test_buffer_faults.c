@@ -159,7 +159,7 @@ static void test_refusals(void **state)
                   EBM_ERROR_RANGE);
     assert_status(ebm_buffer_set(buffer, EBM_BUFFER_FRESH_RATE, NAN),
                   EBM_ERROR_RANGE);
-    assert_status(ebm_buffer_set(buffer, (ebm_buffer_key)2, 0),
+    assert_status(ebm_buffer_set(buffer, (ebm_buffer_key)3, 0),
                   EBM_ERROR_ARGUMENT);
     assert_status(ebm_buffer_get(buffer, EBM_BUFFER_POLICY, NULL),
                   EBM_ERROR_ARGUMENT);

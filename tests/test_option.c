@@ -70,6 +70,7 @@ static const row sampler_rows[] = {
 static const row buffer_rows[] = {
     {EBM_BUFFER_POLICY, "policy", CHOICE, 0, 2, 0},
     {EBM_BUFFER_FRESH_RATE, "fresh_rate", REAL, 0, 1, 0.05},
+    {EBM_BUFFER_RESET_INTERVAL, "reset_interval", INTEGER, 0, 1e9, 0},
 };
 static const row loss_rows[] = {
     {EBM_LOSS_ENERGY_L2, "energy_l2", REAL, 0, LARGEST / 2, 0},
@@ -166,7 +167,7 @@ static void for_each_table(void (*check)(const table *t, const world *w))
         TABLE(w.context, context_rows, 1, context),
         TABLE(w.network, network_rows, 2, network),
         TABLE(w.sampler, sampler_rows, 6, sampler),
-        TABLE(w.buffer, buffer_rows, 2, buffer),
+        TABLE(w.buffer, buffer_rows, 3, buffer),
         TABLE(w.loss, loss_rows, 2, loss),
         TABLE(w.adam, adam_rows, 8, optimizer),
         TABLE(w.sgd, sgd_rows, 8, optimizer),

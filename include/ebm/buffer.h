@@ -49,6 +49,12 @@ typedef enum ebm_buffer_key {
     EBM_BUFFER_POLICY = 0,
     /** Probability that a drawn chain is fresh. Real, 0 to 1, 0.05. */
     EBM_BUFFER_FRESH_RATE = 1,
+    /** Draws after which all chains begin anew: with N > 0, before the draws
+        number N + 1, 2 N + 1, ... since the buffer was created, everything it
+        holds is replaced by as many states from its source. With WRITE_BACK
+        this is persistent contrastive divergence with resets. 0: never.
+        Integer, 0 to 1e9, 0. */
+    EBM_BUFFER_RESET_INTERVAL = 2,
     EBM_BUFFER_KEY_MAX = 0x7fffffff
 } ebm_buffer_key;
 
@@ -56,7 +62,7 @@ typedef enum ebm_buffer_key {
 typedef enum ebm_buffer_statistic {
     /** States held. */
     EBM_BUFFER_STAT_SIZE = 0,
-    /** States that were ever offered by store, add or fill. */
+    /** States that were ever offered by store, add, fill or a reset. */
     EBM_BUFFER_STAT_SEEN = 1,
     /** Chains drawn fresh so far. */
     EBM_BUFFER_STAT_FRESH = 2,
@@ -171,9 +177,14 @@ EBM_API ebm_status ebm_buffer_add(ebm_buffer *buffer, const float *x,
  * takes the place of the state in its slot). Marks of divergence are cleared.
  * The chains remember this buffer and their slots.
  *
+ * When a reset is due (EBM_BUFFER_RESET_INTERVAL), the buffer is filled anew
+ * first. Under WRITE_BACK, chains that were drawn before a reset can not be
+ * stored after it.
+ *
  * Errors: HANDLE, CONTEXT, SHAPE, STATE (nothing to draw from: the buffer is
- * empty, or it has no source while FRESH_RATE > 0), RANGE (WRITE_BACK: more
- * chains than states).
+ * empty, or it has no source while FRESH_RATE > 0 or a reset is due), RANGE
+ * (WRITE_BACK: more chains than states). On an error nothing is reset or
+ * drawn.
  * Thread safety: one thread a buffer and a chains object. Since: 0.1.
  */
 EBM_API ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains);

@@ -2,16 +2,39 @@
  * @file loss.h
  * Losses: what the energies of data and chains should do.
  *
- * EBM_LOSS_NLL is the sampled gradient of the negative log-likelihood,
+ * The terms, with x+ data, x- the final states of the chains, q their law,
+ * Omega the parameters held constant (clarifying paper, sections 3 to 5):
  *
- *     L = L+ + L- + alpha (mean E(x+)^2 + mean E(x-)^2),
- *     L+ = mean E(x+) over data,  L- = -mean E(x-) over chains, x- constant.
+ *     L+     mean E(x+)          gradient through theta
+ *     L-     -mean E(x-)         gradient through theta, x- constant
+ *     L_opt  -mean E_Omega(x-)   gradient through the sampling path x-(theta)
+ *     L_ent  H(q)                gradient through the sampling path
+ *     L_KL   L_opt + L_ent = -D_KL(q || p_Omega) + log Z_Omega
  *
- * Each kind says which origins its chains may have. The likelihood needs
- * chains that forget where they began: noise, persisted from noise, persisted
- * from data. Chains fresh from data make it contrastive divergence without
- * its KL term, which is another objective: EBM_ERROR_ORIGIN, unless
- * EBM_LOSS_ALLOW_ANY_ORIGIN is 1.
+ * and the kinds, each to be minimised:
+ *
+ *     NLL      L+ + L-             maximum likelihood
+ *     CD_STAR  L+ + L-             contrastive divergence less its KL term
+ *     CD       L+ + L- + L_KL      contrastive divergence
+ *     KL       L_KL, or -L_KL      the KL term alone
+ *
+ * NLL and CD_STAR are one formula and two objectives: what differs is where
+ * the chains began. Contrastive divergence *maximises* D_KL(q || p) along the
+ * sampling path: energy up, entropy down. Du et al. (2020) minimise it on top
+ * of the likelihood, which is NLL and then KL with EBM_KL_MINIMISE; gradients
+ * add up. log Z has no gradient along the path and is not estimated, so no
+ * report ever claims to hold D_KL.
+ *
+ * Each kind says which origins its chains may have; every other pair is
+ * EBM_ERROR_ORIGIN unless EBM_LOSS_ALLOW_ANY_ORIGIN is 1:
+ *
+ *                      noise  data  persisted noise  persisted data
+ *     NLL              yes    -     yes              yes
+ *     CD_STAR, CD      -      yes   -                yes
+ *     KL, maximised    -      yes   -                yes
+ *     KL, minimised    yes    -     yes              -
+ *
+ * L_opt and L_ent need the tail of the trajectory: EBM_SAMPLER_KEEP_STEPS.
  */
 #ifndef EBM_LOSS_H
 #define EBM_LOSS_H
@@ -19,6 +42,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ebm/buffer.h>
 #include <ebm/chains.h>
 #include <ebm/context.h>
 #include <ebm/export.h>
@@ -36,14 +60,46 @@ typedef struct ebm_loss ebm_loss;
 typedef enum ebm_loss_kind {
     /** Negative log-likelihood: data energies down, chain energies up. */
     EBM_LOSS_NLL = 0,
+    /** The same on chains from data: CD without its KL term. */
+    EBM_LOSS_CD_STAR = 1,
+    /** Contrastive divergence, KL term included and maximised. */
+    EBM_LOSS_CD = 2,
+    /** The KL term alone; its direction must be set. Takes no data. */
+    EBM_LOSS_KL = 3,
     EBM_LOSS_KIND_MAX = 0x7fffffff
 } ebm_loss_kind;
+
+/** What the KL term is for, a value of EBM_LOSS_KL_DIRECTION. */
+typedef enum ebm_kl_direction {
+    /** Not said yet: the initial value of EBM_LOSS_KL. */
+    EBM_KL_UNSET = 0,
+    /** D_KL(q || p) up: + L_KL. True contrastive divergence. */
+    EBM_KL_MAXIMISE = 1,
+    /** D_KL(q || p) down: - L_KL. Du et al. 2020. */
+    EBM_KL_MINIMISE = 2,
+    EBM_KL_DIRECTION_MAX = 0x7fffffff
+} ebm_kl_direction;
 
 typedef enum ebm_loss_key {
     /** alpha, the weight of the squared energies. Real, >= 0, initially 0. */
     EBM_LOSS_ENERGY_L2 = 0,
     /** Whether chains of every origin are taken. Flag, initially 0. */
     EBM_LOSS_ALLOW_ANY_ORIGIN = 1,
+    /** Weight of L+. Real, >= 0, initially 1. */
+    EBM_LOSS_POSITIVE_WEIGHT = 2,
+    /** Weight of L-. Real, >= 0, initially 1. */
+    EBM_LOSS_NEGATIVE_WEIGHT = 3,
+    /** An ebm_kl_direction. Choice; initially EBM_KL_UNSET, with EBM_LOSS_CD
+        fixed at EBM_KL_MAXIMISE. */
+    EBM_LOSS_KL_DIRECTION = 4,
+    /** Weight of L_opt. Real, >= 0, initially 1; at 0 it is not computed. */
+    EBM_LOSS_OPT_WEIGHT = 5,
+    /** Weight of L_ent, on nats. Real, >= 0, initially 1; at 0 it is not
+        computed. A weight c on the papers' mean log distance is c / d here, d
+        the elements of a state. */
+    EBM_LOSS_ENT_WEIGHT = 6,
+    /** k: distances are those to the k-th nearest. Integer, 1 to 1e6, 1. */
+    EBM_LOSS_ENT_NEIGHBOUR = 7,
     EBM_LOSS_KEY_MAX = 0x7fffffff
 } ebm_loss_key;
 
@@ -91,20 +147,49 @@ EBM_API ebm_status ebm_loss_option(ebm_loss_key key, const char **name,
                                    double *maximum, double *initial);
 
 /**
+ * What the entropy's distances are measured to: `count` states drawn from a
+ * buffer at each backward pass, with replacement. The loss keeps the buffer
+ * alive. NULL (the initial state) means the batch itself, each chain against
+ * the others: only then is the gradient unbiased. A constant set makes it that
+ * of a cross-entropy, in high dimension about half of the true one.
+ *
+ * Errors: HANDLE, CONTEXT, ARGUMENT (count is 0 with a buffer), UNSUPPORTED (a
+ * kind without KL term). Thread safety: one thread a loss. Since: 0.1.
+ */
+EBM_API ebm_status ebm_loss_set_entropy_reference(ebm_loss *loss,
+                                                  ebm_buffer *buffer,
+                                                  size_t count);
+
+/**
+ * The same with an array of the caller's, [n, size], which is copied.
+ *
+ * @param size  elements of a state: height width channels.
+ *
+ * Errors: HANDLE, ARGUMENT (NULL, 0), NON_FINITE, OVERFLOW, UNSUPPORTED (a
+ * kind without KL term), MEMORY. Thread safety: one thread a loss. Since: 0.1.
+ */
+EBM_API ebm_status ebm_loss_set_entropy_array(ebm_loss *loss, const float *x,
+                                              size_t n, size_t size);
+
+/**
  * Computes the loss and adds dL/dtheta to the model's gradient.
  *
  * @param data    [n, height, width, channels], finite.
  * @param labels  [n], or NULL.
  * @param n       data samples, at least 1; may differ from the chain count.
- * @param chains  the negative phase; held constant.
+ *                EBM_LOSS_KL looks at none: NULL, NULL, 0.
+ * @param chains  the negative phase.
  * @param report  filled with every term, or NULL.
  *
  * Gradient and report change only when every term is finite. The bits do not
  * depend on the number of threads. Workspace is kept between calls.
  *
  * Errors: HANDLE, CONTEXT, ARGUMENT, SHAPE, NON_FINITE (data, an energy, the
- * gradient), DIVERGED (a chain is marked), ORIGIN, STATE (the parameters are
- * lent), UNSUPPORTED (a model without parameter gradient), MEMORY, CALLBACK.
+ * gradient, the tail), DIVERGED (a chain is marked), ORIGIN, STATE (the
+ * parameters are lent; the KL term's direction is not set; the chains keep no
+ * tail of this model and these parameters; the entropy's buffer is empty or
+ * the batch is too small for its neighbours), UNSUPPORTED (a model without the
+ * derivatives that are needed), OVERFLOW, MEMORY, CALLBACK.
  * Thread safety: one thread a loss and a model. Since: 0.1.
  */
 EBM_API ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,

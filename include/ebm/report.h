@@ -34,6 +34,15 @@ typedef enum ebm_report_key {
     /** Energies of the chains: mean and standard deviation. */
     EBM_REPORT_CHAIN_ENERGY_MEAN = 6,
     EBM_REPORT_CHAIN_ENERGY_STD = 7,
+    /** L_opt = -mean E over the chains, as the KL term sees it. */
+    EBM_REPORT_OPT = 8,
+    /** L_ent = H(q) in nats, by nearest neighbours. */
+    EBM_REPORT_ENT = 9,
+    /** L_KL = L_opt + L_ent = -D_KL(q || p) + log Z, in either direction. */
+    EBM_REPORT_KL = 10,
+    /** Chains that are as good as copies of their neighbour: their distance
+        counts as 1e-6 sqrt(d) and has no gradient. */
+    EBM_REPORT_NEAR_COPIES = 11,
     EBM_REPORT_KEY_MAX = 0x7fffffff
 } ebm_report_key;
 

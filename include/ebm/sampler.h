@@ -54,6 +54,11 @@ typedef enum ebm_sampler_key {
     EBM_SAMPLER_STATE_MIN = 4,
     /** Upper bound of each element of a state. Real, initially infinity. */
     EBM_SAMPLER_STATE_MAX = 5,
+    /** How many of the last steps the chains keep for the KL term to
+        differentiate through. Integer, 0 to 1e9 and at most STEPS at the run,
+        initially 0. Costs 5 bytes an element, chain and kept step, held by
+        the chains; no further memory grows with the number of steps. */
+    EBM_SAMPLER_KEEP_STEPS = 6,
     EBM_SAMPLER_KEY_MAX = 0x7fffffff
 } ebm_sampler_key;
 
@@ -154,10 +159,10 @@ EBM_API ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
  * allocates. The model is only read: several samplers may share it.
  *
  * Errors: HANDLE, CONTEXT, SHAPE (model and chains differ), RANGE (STATE_MIN
- * > STATE_MAX, or a step count beyond 2^44), STATE (the model's parameters
- * are lent), MEMORY, DIVERGED, CALLBACK. Only DIVERGED and CALLBACK change
- * the chains.
- * Thread safety: one thread a sampler and a chains object. Since: 0.1.
+ * > STATE_MAX, KEEP_STEPS > STEPS, or a step count beyond 2^44), STATE (the
+ * model's parameters are lent), MEMORY, DIVERGED, CALLBACK. Only DIVERGED and
+ * CALLBACK change the chains. Thread safety: one thread a sampler and a chains
+ * object. Since: 0.1.
  */
 EBM_API ebm_status ebm_sampler_run(ebm_sampler *sampler,
                                    const ebm_model *model, ebm_chains *chains);

@@ -10,6 +10,8 @@ static const ebm_option_row rows[EBM_BUFFER_KEYS] = {
     [EBM_BUFFER_POLICY] = {"policy", EBM_OPTION_CHOICE, EBM_BUFFER_FIFO,
                            EBM_BUFFER_WRITE_BACK, EBM_BUFFER_FIFO},
     [EBM_BUFFER_FRESH_RATE] = {"fresh_rate", EBM_OPTION_REAL, 0, 1, 0.05},
+    [EBM_BUFFER_RESET_INTERVAL] = {"reset_interval", EBM_OPTION_INTEGER, 0,
+                                   1e9, 0},
 };
 
 static void finish(void *object)

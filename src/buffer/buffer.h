@@ -14,7 +14,7 @@
 #include "core/object.h"
 #include "core/random.h"
 
-enum { EBM_BUFFER_KEYS = 2 };
+enum { EBM_BUFFER_KEYS = 3 };
 
 /* The law of fresh states. */
 typedef enum ebm_source_kind {
@@ -56,9 +56,10 @@ struct ebm_buffer {
     uint64_t offered; /* states offered since the buffer was last emptied */
     uint64_t fresh;   /* chains drawn fresh */
     uint64_t draws;   /* calls of draw: keys them */
-    uint64_t fills;   /* calls of fill: keys them */
+    uint64_t fills;   /* fills, resets among them: keys them */
     uint64_t stores;  /* calls of store */
-    uint64_t layout;  /* changes when slots no longer hold what was drawn */
+    uint64_t references; /* calls of ebm_buffer_reference: keys them */
+    uint64_t layout;     /* changes when slots no longer hold what was drawn */
 };
 
 /* Takes the place of a state: everything but where it is put. */
@@ -86,5 +87,19 @@ void ebm_buffer_fresh(const ebm_buffer *buffer, const ebm_random *random,
 
 /* Origin of what the source gives. */
 ebm_origin ebm_buffer_fresh_origin(const ebm_buffer *buffer);
+
+/* Replaces every state held by a new one from the source. */
+void ebm_buffer_reset(ebm_buffer *buffer);
+
+/*
+ * Copies `count` states, each drawn uniformly and with replacement from those
+ * held, never fresh, into x[count, size]: what an entropy is measured against.
+ * A counter of its own keys the draw, so that measuring never changes which
+ * chains are drawn. States come as they are held; a transition that drawn
+ * states pass, should the buffer be given one, belongs here too.
+ *
+ * Errors: HANDLE, ARGUMENT (x is NULL, count is 0), STATE (empty).
+ */
+ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x);
 
 #endif

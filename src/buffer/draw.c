@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "chains/chains.h"
+#include "chains/tail.h"
 
 /* Elements of a chain's BUFFER_DRAW generator: each has a block of its own. */
 enum { ELEMENT_FRESH = 0, ELEMENT_SLOT = 1 };
@@ -29,6 +29,13 @@ static ebm_status check_pair(const ebm_buffer *buffer,
     return EBM_OK;
 }
 
+/* Whether all chains begin anew before this draw: the first draw is none. */
+static int is_reset_due(const ebm_buffer *buffer)
+{
+    uint64_t interval = (uint64_t)buffer->values[EBM_BUFFER_RESET_INTERVAL];
+    return interval && buffer->draws && buffer->draws % interval == 0;
+}
+
 static ebm_status check_drawable(const ebm_buffer *buffer,
                                  const ebm_chains *chains)
 {
@@ -39,6 +46,11 @@ static ebm_status check_drawable(const ebm_buffer *buffer,
                         "fresh_rate is %g but the buffer was never filled "
                         "from a source",
                         rate);
+    if (is_reset_due(buffer) && buffer->source.kind == EBM_SOURCE_NONE)
+        return ebm_fail(context, EBM_ERROR_STATE,
+                        "a reset is due after %llu draws but the buffer was "
+                        "never filled from a source",
+                        (unsigned long long)buffer->draws);
     if (writes_back(buffer) && chains->n > buffer->count)
         return ebm_fail(context, EBM_ERROR_RANGE,
                         "%zu chains can not be drawn from %zu states without "
@@ -107,6 +119,8 @@ ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains)
     EBM_TRY(check_pair(buffer, chains));
     EBM_TRY(check_drawable(buffer, chains));
     double rate = buffer->values[EBM_BUFFER_FRESH_RATE];
+    if (is_reset_due(buffer))
+        ebm_buffer_reset(buffer);
     /* The shuffle begins from the same order each time, so that a draw is a
        function of the counter alone. */
     if (writes_back(buffer))
@@ -130,8 +144,30 @@ ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains)
     buffer->draws++;
     ebm_object_retain(buffer);
     ebm_object_release(chains->buffer);
+    ebm_tail_forget(chains);
     chains->buffer = &buffer->object;
     chains->buffer_layout = buffer->layout;
+    return EBM_OK;
+}
+
+ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x)
+{
+    EBM_CHECK_HANDLE(buffer, EBM_TYPE_BUFFER);
+    const ebm_context *context = ebm_context_of(buffer);
+    if (!x || !count)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT,
+                        "x is NULL or count is 0");
+    if (!buffer->count)
+        return ebm_fail(context, EBM_ERROR_STATE,
+                        "the buffer is empty: it has no reference states");
+    for (size_t i = 0; i < count; i++) {
+        ebm_random random = ebm_random_at(
+            buffer->seed, EBM_PURPOSE_BUFFER_REFERENCE, i, buffer->references);
+        size_t slot = (size_t)ebm_random_index(&random, 0, buffer->count);
+        memcpy(x + i * buffer->size, buffer->states + slot * buffer->size,
+               buffer->size * sizeof *x);
+    }
+    buffer->references++;
     return EBM_OK;
 }
 

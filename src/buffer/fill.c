@@ -115,6 +115,11 @@ static void fill(ebm_buffer *buffer, ebm_source source, size_t count)
     buffer->fills++;
 }
 
+void ebm_buffer_reset(ebm_buffer *buffer)
+{
+    fill(buffer, buffer->source, buffer->count);
+}
+
 ebm_status ebm_buffer_fill_uniform(ebm_buffer *buffer, size_t count,
                                    double minimum, double maximum)
 {

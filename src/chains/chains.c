@@ -12,6 +12,7 @@ static void finish(void *object)
     ebm_chains *chains = object;
     const ebm_context *context = ebm_context_of(chains);
     ebm_object_release(chains->buffer);
+    ebm_tail_free(chains);
     ebm_free(context, chains->slots);
     ebm_free(context, chains->diverged);
     ebm_free(context, chains->ages);

@@ -8,11 +8,25 @@
 #include <stdint.h>
 
 #include <ebm/chains.h>
+#include <ebm/model.h>
 
 #include "core/object.h"
 
 /* In slots: the chain came from no slot. */
 #define EBM_NO_SLOT SIZE_MAX
+
+/* The tail of the last run's trajectory: see tail.h, which alone writes it.
+   The model is referred to (counted), so that its address names it. */
+typedef struct ebm_tail {
+    size_t kept;       /* steps: 0 when nothing is kept */
+    size_t room;       /* steps there is memory for */
+    float *states;     /* [room, n, size]: y of each step */
+    uint8_t *masks;    /* [room, n, size]: EBM_MASK_ bits of each element */
+    float *step_sizes; /* [room] */
+    ebm_model *model;
+    uint64_t version; /* of the model's parameters */
+    int is_complete;
+} ebm_tail;
 
 struct ebm_chains {
     ebm_object object;
@@ -37,7 +51,12 @@ struct ebm_chains {
     ebm_object *buffer;
     uint64_t buffer_layout;
     size_t *slots;
+
+    ebm_tail tail;
 };
+
+/* Frees the tail's memory: tail.c. */
+void ebm_tail_free(ebm_chains *chains);
 
 /* Index of the first marked chain, or n. */
 size_t ebm_chains_first_diverged(const ebm_chains *chains);

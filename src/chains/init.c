@@ -1,5 +1,5 @@
 /* Where chains begin: noise of a law, or states of the caller's. */
-#include "chains/chains.h"
+#include "chains/tail.h"
 
 #include <float.h>
 #include <math.h>
@@ -85,6 +85,7 @@ static void restart(ebm_chains *chains, ebm_origin origin)
     }
     ebm_object_release(chains->buffer);
     chains->buffer = NULL;
+    ebm_tail_forget(chains);
 }
 
 typedef void (*fill_fn)(const ebm_random *random, size_t n, float a, float b,

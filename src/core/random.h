@@ -33,7 +33,8 @@ typedef enum ebm_purpose {
     EBM_PURPOSE_BUFFER_STORE = 6,
     EBM_PURPOSE_DATA_ORDER = 7,
     EBM_PURPOSE_DATA_NOISE = 8,
-    EBM_PURPOSE_BUFFER_FILL = 9
+    EBM_PURPOSE_BUFFER_FILL = 9,
+    EBM_PURPOSE_BUFFER_REFERENCE = 10
 } ebm_purpose;
 
 /* Streams and steps stay below this. */

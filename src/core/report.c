@@ -12,6 +12,10 @@ static const char *const names[] = {
     [EBM_REPORT_DATA_ENERGY_STD] = "data_energy_std",
     [EBM_REPORT_CHAIN_ENERGY_MEAN] = "chain_energy_mean",
     [EBM_REPORT_CHAIN_ENERGY_STD] = "chain_energy_std",
+    [EBM_REPORT_OPT] = "opt",
+    [EBM_REPORT_ENT] = "ent",
+    [EBM_REPORT_KL] = "kl",
+    [EBM_REPORT_NEAR_COPIES] = "near_copies",
 };
 enum { KEYS = sizeof names / sizeof *names };
 

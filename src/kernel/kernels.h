@@ -30,6 +30,14 @@ typedef struct ebm_langevin {
     float maximum;
 } ebm_langevin;
 
+/* What a step did to a coordinate, for the derivative of the step: the bit is
+   set where it is the identity. Bounds count as inside. */
+enum {
+    EBM_MASK_NOISE = 1, /* x + noise_std xi is inside the bounds */
+    EBM_MASK_CLIP = 2,  /* the gradient was not clipped */
+    EBM_MASK_STEP = 4   /* y - step_size clip(g) is inside the bounds */
+};
+
 /* Coordinates that a step clipped or clamped. */
 typedef struct ebm_langevin_counts {
     uint64_t clipped;
@@ -106,15 +114,24 @@ typedef struct ebm_kernels {
     void (*normal)(const ebm_random *random, size_t n, float mean, float std,
                    float *out);
 
-    /* y <- clamp(x + noise_std xi), xi = normals of the generator. */
+    /* y <- clamp(x + noise_std xi), xi = normals of the generator. masks[n],
+       or NULL, gets EBM_MASK_NOISE where the clamp did nothing. */
     void (*langevin_noise)(const ebm_random *random, size_t n,
                            const ebm_langevin *langevin, const float *x,
-                           float *y, ebm_langevin_counts *counts);
+                           float *y, ebm_langevin_counts *counts,
+                           uint8_t *masks);
     /* y <- clamp(y - step_size clip(g)). Returns whether all of g and of the
-       new y is finite. */
+       new y is finite. EBM_MASK_CLIP and _STEP are added to masks. */
     int (*langevin_step)(size_t n, const ebm_langevin *langevin,
-                         const float *g, float *y,
-                         ebm_langevin_counts *counts);
+                         const float *g, float *y, ebm_langevin_counts *counts,
+                         uint8_t *masks);
+    /* One step backwards, for the adjoint a of its result: see
+       chains/tail.c. First half: a <- a [STEP], v = a [CLIP]. Second half:
+       a <- (a - step_size hv) [NOISE]. */
+    void (*langevin_direction)(size_t n, const uint8_t *masks, float *a,
+                               float *v);
+    void (*langevin_adjoint)(size_t n, const uint8_t *masks, float step_size,
+                             const float *hv, float *a);
 
     /* g <- clip to +-limit; returns sum g^2 (in double, fixed order), which
        is not finite when an element is not. */

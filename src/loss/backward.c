@@ -1,18 +1,21 @@
 /*
  * The backward pass of a loss.
  *
- *     L = 1/n sum E(x+_i) - 1/m sum E(x-_j)
+ * The two phases, with weights w+ and w-,
+ *
+ *     L = w+/n sum E(x+_i) - w-/m sum E(x-_j)
  *       + alpha (1/n sum E(x+_i)^2 + 1/m sum E(x-_j)^2)
  *
- * so dL/dE(x+_i) = 1/n + (2 alpha / n) E(x+_i), and with -1/m and m for the
+ * so dL/dE(x+_i) = w+/n + (2 alpha / n) E(x+_i), and with -w-/m and m for the
  * chains: a constant and a slope for each batch, which is how the model takes
- * them, since the energies are known only inside its pass.
+ * them, since the energies are known only inside its pass. The KL term is in
+ * kl.c.
  */
 #include "loss/loss.h"
 
 #include <math.h>
 
-#include "chains/chains.h"
+#include "chains/tail.h"
 #include "core/memory.h"
 #include "core/report.h"
 
@@ -28,18 +31,43 @@ static ebm_status check_shape(const ebm_model *model, const ebm_chains *chains)
                     model->height, model->width, model->channels);
 }
 
+/* A KL term on its own belongs to the divergence that it is part of. */
+static unsigned origins_of(const ebm_loss *loss)
+{
+    if (!loss->kind->has_phases &&
+        loss->values[EBM_LOSS_KL_DIRECTION] == EBM_KL_MINIMISE)
+        return EBM_ORIGIN_BIT(EBM_ORIGIN_NOISE) |
+               EBM_ORIGIN_BIT(EBM_ORIGIN_PERSISTED_NOISE);
+    return loss->kind->origins;
+}
+
 static ebm_status check_origins(const ebm_loss *loss, const ebm_chains *chains)
 {
     if (loss->values[EBM_LOSS_ALLOW_ANY_ORIGIN] != 0)
         return EBM_OK;
+    const char *why = loss->kind->why;
+    if (origins_of(loss) != loss->kind->origins)
+        why = "minimised a term for chains that began at noise";
     for (size_t i = 0; i < chains->n; i++)
-        if (!(loss->kind->origins & EBM_ORIGIN_BIT(chains->origins[i])))
+        if (!(origins_of(loss) & EBM_ORIGIN_BIT(chains->origins[i])))
             return ebm_fail(ebm_context_of(loss), EBM_ERROR_ORIGIN,
                             "chain %zu began at %s, which makes %s %s; set "
                             "EBM_LOSS_ALLOW_ANY_ORIGIN to want that",
                             i, ebm_origin_text(chains->origins[i]),
-                            loss->kind->name, loss->kind->why);
+                            loss->kind->name, why);
     return EBM_OK;
+}
+
+static ebm_status check_data(const ebm_loss *loss, const ebm_model *model,
+                             const float *data, size_t n)
+{
+    const ebm_context *context = ebm_context_of(loss);
+    size_t elements;
+    if (!data || !n)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT, "data is NULL or n is 0");
+    EBM_TRY(ebm_check_size(context, n, model->height, model->width,
+                           model->channels, &elements));
+    return ebm_check_finite(context, "data", data, n, model->size);
 }
 
 static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
@@ -55,34 +83,35 @@ static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
         EBM_CHECK_HANDLE(report, EBM_TYPE_REPORT);
         EBM_CHECK_SAME_CONTEXT(loss, report);
     }
-    const ebm_context *context = ebm_context_of(loss);
-    size_t elements;
-    if (!data || !n)
-        return ebm_fail(context, EBM_ERROR_ARGUMENT, "data is NULL or n is 0");
-    EBM_TRY(ebm_check_size(context, n, model->height, model->width,
-                           model->channels, &elements));
     EBM_TRY(check_shape(model, chains));
-    if (!model->has_param_gradient)
-        return ebm_fail(context, EBM_ERROR_UNSUPPORTED,
-                        "the model has no parameter gradient");
+    if (loss->kind->has_phases) {
+        EBM_TRY(ebm_model_check_mode(model, EBM_PASS_PARAM_GRADIENT));
+        EBM_TRY(check_data(loss, model, data, n));
+    }
     EBM_TRY(ebm_model_check_ready(model));
     EBM_TRY(ebm_chains_check_healthy(chains));
-    EBM_TRY(check_origins(loss, chains));
-    return ebm_check_finite(context, "data", data, n, model->size);
+    if (loss->kind->has_kl)
+        EBM_TRY(ebm_kl_check(loss, model, chains));
+    return check_origins(loss, chains);
 }
 
 /* Brings the workspace to size; a failure leaves at most a larger array
    behind. */
 static ebm_status prepare(ebm_loss *loss, const ebm_model *model, size_t n,
-                          size_t m)
+                          const ebm_chains *chains)
 {
     const ebm_context *context = ebm_context_of(loss);
+    size_t m = chains->n, most = n > m ? n : m;
+    if (!loss->kind->has_phases)
+        return ebm_gradient_sum_prepare(model, EBM_PASS_TANGENT, m,
+                                        ebm_tail_extra(chains, model),
+                                        &loss->sum);
     EBM_TRY(ebm_grow_floats(context, &loss->data.values, &loss->data.held, n,
                             "the energies of the data"));
     EBM_TRY(ebm_grow_floats(context, &loss->chains.values, &loss->chains.held,
                             m, "the energies of the chains"));
-    return ebm_gradient_sum_prepare(model, EBM_PASS_PARAM_GRADIENT,
-                                    n > m ? n : m, 0, &loss->sum);
+    return ebm_gradient_sum_prepare(model, EBM_PASS_PARAM_GRADIENT, most, 0,
+                                    &loss->sum);
 }
 
 /* Mean, standard deviation and mean square, or NON_FINITE. */
@@ -111,27 +140,54 @@ static ebm_status summarise(const ebm_context *context, const char *what,
 static void write_report(const ebm_loss *loss, ebm_report *report)
 {
     const ebm_energies *data = &loss->data, *chains = &loss->chains;
-    double l2 = data->mean_square + chains->mean_square;
-    double alpha = loss->values[EBM_LOSS_ENERGY_L2];
+    const double *v = loss->values;
+    double total = 0;
     ebm_report_clear(report);
-    ebm_report_put(report, EBM_REPORT_TOTAL,
-                   data->mean - chains->mean + alpha * l2);
-    ebm_report_put(report, EBM_REPORT_POSITIVE, data->mean);
-    ebm_report_put(report, EBM_REPORT_NEGATIVE, -chains->mean);
-    ebm_report_put(report, EBM_REPORT_ENERGY_L2, l2);
-    ebm_report_put(report, EBM_REPORT_DATA_ENERGY_MEAN, data->mean);
-    ebm_report_put(report, EBM_REPORT_DATA_ENERGY_STD, data->std);
-    ebm_report_put(report, EBM_REPORT_CHAIN_ENERGY_MEAN, chains->mean);
-    ebm_report_put(report, EBM_REPORT_CHAIN_ENERGY_STD, chains->std);
+    if (loss->kind->has_phases) {
+        double l2 = data->mean_square + chains->mean_square;
+        total = v[EBM_LOSS_POSITIVE_WEIGHT] * data->mean -
+                v[EBM_LOSS_NEGATIVE_WEIGHT] * chains->mean +
+                v[EBM_LOSS_ENERGY_L2] * l2;
+        ebm_report_put(report, EBM_REPORT_POSITIVE, data->mean);
+        ebm_report_put(report, EBM_REPORT_NEGATIVE, -chains->mean);
+        ebm_report_put(report, EBM_REPORT_ENERGY_L2, l2);
+        ebm_report_put(report, EBM_REPORT_DATA_ENERGY_MEAN, data->mean);
+        ebm_report_put(report, EBM_REPORT_DATA_ENERGY_STD, data->std);
+        ebm_report_put(report, EBM_REPORT_CHAIN_ENERGY_MEAN, chains->mean);
+        ebm_report_put(report, EBM_REPORT_CHAIN_ENERGY_STD, chains->std);
+    }
+    if (loss->kind->has_kl)
+        total += ebm_kl_report(loss, report);
+    ebm_report_put(report, EBM_REPORT_TOTAL, total);
 }
 
-/* sign / n + (2 alpha / n) E. */
-static ebm_energy_scale scale_of(const ebm_loss *loss, double sign, size_t n)
+/* weight / n + (2 alpha / n) E. */
+static ebm_energy_scale scale_of(const ebm_loss *loss, double weight, size_t n)
 {
     double alpha = loss->values[EBM_LOSS_ENERGY_L2];
-    ebm_energy_scale scale = {NULL, (float)(sign / (double)n),
+    ebm_energy_scale scale = {NULL, (float)(weight / (double)n),
                               (float)(2 * alpha / (double)n)};
     return scale;
+}
+
+/* L+ and L-. */
+static ebm_status add_phases(ebm_loss *loss, const ebm_model *model,
+                             const float *data, const int32_t *labels,
+                             size_t n, const ebm_chains *chains)
+{
+    const ebm_context *context = ebm_context_of(loss);
+    const double *v = loss->values;
+    size_t m = chains->n;
+    ebm_energy_scale positive = scale_of(loss, v[EBM_LOSS_POSITIVE_WEIGHT], n);
+    ebm_energy_scale negative =
+        scale_of(loss, -v[EBM_LOSS_NEGATIVE_WEIGHT], m);
+    EBM_TRY(ebm_gradient_sum_add(loss->sum, model, data, labels, n, &positive,
+                                 loss->data.values));
+    EBM_TRY(ebm_gradient_sum_add(loss->sum, model, chains->states,
+                                 chains->labels, m, &negative,
+                                 loss->chains.values));
+    EBM_TRY(summarise(context, "data sample", n, &loss->data));
+    return summarise(context, "chain", m, &loss->chains);
 }
 
 ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,
@@ -140,19 +196,12 @@ ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,
                              ebm_report *report)
 {
     EBM_TRY(check_all(loss, model, data, n, chains, report));
-    const ebm_context *context = ebm_context_of(loss);
-    size_t m = chains->n;
-    EBM_TRY(prepare(loss, model, n, m));
-    ebm_energy_scale positive = scale_of(loss, 1, n);
-    ebm_energy_scale negative = scale_of(loss, -1, m);
+    EBM_TRY(prepare(loss, model, loss->kind->has_phases ? n : 1, chains));
     ebm_gradient_sum_clear(loss->sum);
-    EBM_TRY(ebm_gradient_sum_add(loss->sum, model, data, labels, n, &positive,
-                                 loss->data.values));
-    EBM_TRY(ebm_gradient_sum_add(loss->sum, model, chains->states,
-                                 chains->labels, m, &negative,
-                                 loss->chains.values));
-    EBM_TRY(summarise(context, "data sample", n, &loss->data));
-    EBM_TRY(summarise(context, "chain", m, &loss->chains));
+    if (loss->kind->has_phases)
+        EBM_TRY(add_phases(loss, model, data, labels, n, chains));
+    if (loss->kind->has_kl)
+        EBM_TRY(ebm_kl_add(loss, model, chains));
     EBM_TRY(ebm_gradient_sum_commit(loss->sum, model));
     if (report)
         write_report(loss, report);

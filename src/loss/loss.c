@@ -5,12 +5,20 @@
 #include "core/option.h"
 
 /* A new kind is a row here, and its terms in backward.c. */
+#define FROM_DATA                      \
+    (EBM_ORIGIN_BIT(EBM_ORIGIN_DATA) | \
+     EBM_ORIGIN_BIT(EBM_ORIGIN_PERSISTED_DATA))
+#define NOT_CD "an objective of chains that did not begin at the data"
 static const ebm_loss_row kinds[] = {
     [EBM_LOSS_NLL] = {"NLL",
                       EBM_ORIGIN_BIT(EBM_ORIGIN_NOISE) |
                           EBM_ORIGIN_BIT(EBM_ORIGIN_PERSISTED_NOISE) |
                           EBM_ORIGIN_BIT(EBM_ORIGIN_PERSISTED_DATA),
-                      "contrastive divergence without its KL term"},
+                      "contrastive divergence without its KL term", 1, 0,
+                      EBM_KL_UNSET},
+    [EBM_LOSS_CD_STAR] = {"CD_STAR", FROM_DATA, NOT_CD, 1, 0, EBM_KL_UNSET},
+    [EBM_LOSS_CD] = {"CD", FROM_DATA, NOT_CD, 1, 1, EBM_KL_MAXIMISE},
+    [EBM_LOSS_KL] = {"KL", FROM_DATA, NOT_CD, 0, 1, EBM_KL_UNSET},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -20,6 +28,18 @@ static const ebm_option_row rows[EBM_LOSS_KEYS] = {
                             EBM_FLOAT_LARGEST / 2, 0},
     [EBM_LOSS_ALLOW_ANY_ORIGIN] = {"allow_any_origin", EBM_OPTION_FLAG, 0, 1,
                                    0},
+    [EBM_LOSS_POSITIVE_WEIGHT] = {"positive_weight", EBM_OPTION_REAL, 0,
+                                  EBM_FLOAT_LARGEST / 2, 1},
+    [EBM_LOSS_NEGATIVE_WEIGHT] = {"negative_weight", EBM_OPTION_REAL, 0,
+                                  EBM_FLOAT_LARGEST / 2, 1},
+    [EBM_LOSS_KL_DIRECTION] = {"kl_direction", EBM_OPTION_CHOICE, EBM_KL_UNSET,
+                               EBM_KL_MINIMISE, EBM_KL_UNSET},
+    [EBM_LOSS_OPT_WEIGHT] = {"opt_weight", EBM_OPTION_REAL, 0,
+                             EBM_FLOAT_LARGEST / 2, 1},
+    [EBM_LOSS_ENT_WEIGHT] = {"ent_weight", EBM_OPTION_REAL, 0,
+                             EBM_FLOAT_LARGEST / 2, 1},
+    [EBM_LOSS_ENT_NEIGHBOUR] = {"ent_neighbour", EBM_OPTION_INTEGER, 1, 1e6,
+                                1},
 };
 
 static void finish(void *object)
@@ -27,6 +47,7 @@ static void finish(void *object)
     ebm_loss *loss = object;
     const ebm_context *context = ebm_context_of(loss);
     ebm_gradient_sum_destroy(loss->sum);
+    ebm_kl_finish(loss);
     ebm_free(context, loss->data.values);
     ebm_free(context, loss->chains.values);
 }
@@ -46,6 +67,7 @@ ebm_status ebm_loss_create(ebm_context *context, ebm_loss_kind kind,
         return EBM_ERROR_MEMORY;
     loss->kind = kinds + kind;
     ebm_option_reset(rows, EBM_LOSS_KEYS, loss->values);
+    loss->values[EBM_LOSS_KL_DIRECTION] = loss->kind->direction;
     *out = loss;
     return EBM_OK;
 }
@@ -58,6 +80,13 @@ void ebm_loss_destroy(ebm_loss *loss)
 ebm_status ebm_loss_set(ebm_loss *loss, ebm_loss_key key, double value)
 {
     EBM_CHECK_HANDLE(loss, EBM_TYPE_LOSS);
+    if (key == EBM_LOSS_KL_DIRECTION &&
+        loss->kind->direction != EBM_KL_UNSET &&
+        value != loss->kind->direction)
+        return ebm_fail(ebm_context_of(loss), EBM_ERROR_RANGE,
+                        "the KL term of %s is maximised, its direction can "
+                        "not be %g",
+                        loss->kind->name, value);
     return ebm_option_set(ebm_context_of(loss), rows, EBM_LOSS_KEYS,
                           loss->values, (unsigned)key, value);
 }

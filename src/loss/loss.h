@@ -1,5 +1,5 @@
 /*
- * Losses from the inside: the table of kinds.
+ * Losses from the inside: the table of kinds, and the KL term.
  */
 #ifndef EBM_LOSS_LOSS_H
 #define EBM_LOSS_LOSS_H
@@ -7,9 +7,10 @@
 #include <ebm/loss.h>
 
 #include "core/object.h"
+#include "loss/entropy.h"
 #include "model/gradient_sum.h"
 
-enum { EBM_LOSS_KEYS = 2 };
+enum { EBM_LOSS_KEYS = 8 };
 
 /* A set of origins. */
 #define EBM_ORIGIN_BIT(origin) (1u << (unsigned)(origin))
@@ -17,8 +18,12 @@ enum { EBM_LOSS_KEYS = 2 };
 /* One kind of loss; the row's index in the table is the enumerator. */
 typedef struct ebm_loss_row {
     const char *name;
-    unsigned origins; /* those that its chains may have */
+    unsigned origins; /* those that its chains may have; a KL term on its own
+                         goes by its direction instead */
     const char *why;  /* what chains of the others make of it */
+    int has_phases;   /* L+ and L- */
+    int has_kl;       /* L_opt and L_ent */
+    ebm_kl_direction direction; /* the only one, or EBM_KL_UNSET */
 } ebm_loss_row;
 
 /* Energies of a batch. */
@@ -27,6 +32,26 @@ typedef struct ebm_energies {
     size_t held;
     double mean, std, mean_square;
 } ebm_energies;
+
+/* The KL term: what the entropy is measured against, and its workspace. */
+typedef struct ebm_kl_term {
+    ebm_buffer *buffer; /* referred to; NULL: the array, or the batch itself */
+    float *reference;   /* [count, size] of the caller's, or buffer draws */
+    size_t held;        /* floats of reference */
+    size_t count, size;
+    float *energies; /* [energies_held] */
+    size_t energies_held;
+    float *adjoint; /* [adjoint_held] dL/dx of the final states */
+    size_t adjoint_held;
+    float *entropy_grad;
+    size_t entropy_grad_held;
+    ebm_slab_memory memory; /* for grad E of the final states */
+    ebm_entropy_workspace entropy;
+
+    /* What the last call computed. */
+    double opt, ent;
+    size_t near_copies;
+} ebm_kl_term;
 
 struct ebm_loss {
     ebm_object object;
@@ -37,6 +62,22 @@ struct ebm_loss {
        size. No model is referred to: its own call hands it in. */
     ebm_gradient_sum *sum;
     ebm_energies data, chains;
+    ebm_kl_term kl;
 };
+
+/* Frees what the KL term holds. */
+void ebm_kl_finish(ebm_loss *loss);
+
+/* All that can be wrong with the KL term before anything is computed. */
+ebm_status ebm_kl_check(const ebm_loss *loss, const ebm_model *model,
+                        const ebm_chains *chains);
+
+/* Computes the terms whose weights are not 0 and adds the gradient of
+   +-(opt_weight L_opt + ent_weight L_ent) to the loss's sum. */
+ebm_status ebm_kl_add(ebm_loss *loss, const ebm_model *model,
+                      const ebm_chains *chains);
+
+/* Writes the term into a report and returns what it adds to the total. */
+double ebm_kl_report(const ebm_loss *loss, ebm_report *report);
 
 #endif

@@ -58,20 +58,31 @@ ebm_status ebm_model_check_batch(const ebm_model *model, const float *x,
     return EBM_OK;
 }
 
+ebm_status ebm_model_evaluate(const ebm_model *model, ebm_slab_memory *memory,
+                              ebm_pass_mode mode, const float *x,
+                              const int32_t *labels, size_t n, float *energy,
+                              float *grad)
+{
+    EBM_TRY(ebm_slab_memory_prepare(memory, model, mode, n, 0));
+    batch b = {model, memory, mode, x, labels, n, energy, grad, EBM_OK};
+    ebm_slab_for(model, ebm_slab_count(memory, n), evaluate_slab, &b);
+    ebm_status status = (ebm_status)atomic_load(&b.status);
+    if (status != EBM_OK)
+        ebm_fail(ebm_context_of(model), status,
+                 "the energy's callback returned an error");
+    return status;
+}
+
+/* With memory for the time of the call. */
 static ebm_status evaluate(const ebm_model *model, ebm_pass_mode mode,
                            const float *x, const int32_t *labels, size_t n,
                            float *energy, float *grad)
 {
     EBM_TRY(ebm_model_check_batch(model, x, n));
     ebm_slab_memory memory = {0};
-    EBM_TRY(ebm_slab_memory_prepare(&memory, model, mode, n, 0));
-    batch b = {model, &memory, mode, x, labels, n, energy, grad, EBM_OK};
-    ebm_slab_for(model, ebm_slab_count(&memory, n), evaluate_slab, &b);
+    ebm_status status =
+        ebm_model_evaluate(model, &memory, mode, x, labels, n, energy, grad);
     ebm_slab_memory_free(&memory);
-    ebm_status status = (ebm_status)atomic_load(&b.status);
-    if (status != EBM_OK)
-        ebm_fail(ebm_context_of(model), status,
-                 "the energy's callback returned an error");
     return status;
 }
 

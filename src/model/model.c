@@ -110,6 +110,7 @@ ebm_status ebm_model_check_mode(const ebm_model *model, ebm_pass_mode mode)
    are. Spectral norm, standardisation and transformed weights refresh here. */
 void ebm_model_parameters_written(ebm_model *model)
 {
+    model->version++;
     if (model->ops->parameters_written)
         model->ops->parameters_written(model);
 }

@@ -99,7 +99,8 @@ struct ebm_model {
     size_t view_count;
     int has_param_gradient;
     int has_tangent;
-    int lent; /* between begin_write and end_write */
+    uint64_t version; /* grows with every write of the parameters */
+    int lent;         /* between begin_write and end_write */
 };
 
 /* Allocates a model with its flat arrays at zero and no kind yet; the caller

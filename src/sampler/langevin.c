@@ -34,10 +34,27 @@ static ebm_langevin settings_of(const ebm_sampler *sampler)
                           .maximum = (float)v[EBM_SAMPLER_STATE_MAX]};
 }
 
+/* The kept number of the segment's step k, if the tail keeps it. */
+static int is_kept(const ebm_segment *segment, size_t k, size_t *kept)
+{
+    size_t step = segment->before + k;
+    if (step < segment->kept_from)
+        return 0;
+    *kept = step - segment->kept_from;
+    return 1;
+}
+
+static uint8_t *masks_of(const ebm_segment *segment, size_t k, size_t chain)
+{
+    size_t kept;
+    if (!is_kept(segment, k, &kept))
+        return NULL;
+    return ebm_tail_masks(segment->chains, kept, chain);
+}
+
 /* The first half for all chains of a slab; stopped ones stay. */
 static void add_noise(const ebm_segment *segment, const ebm_langevin *langevin,
-                      const ebm_slab_place *place, const states *s,
-                      uint64_t step)
+                      const ebm_slab_place *place, const states *s, size_t k)
 {
     const ebm_chains *chains = segment->chains;
     const ebm_kernels *kernels = ebm_context_of(chains)->kernels;
@@ -49,20 +66,37 @@ static void add_noise(const ebm_segment *segment, const ebm_langevin *langevin,
             memcpy(s->next + at, s->now + at, size * sizeof *s->now);
             continue;
         }
-        ebm_random random = ebm_random_at(chains->seed, EBM_PURPOSE_LANGEVIN,
-                                          chains->first_stream + chain, step);
+        ebm_random random =
+            ebm_random_at(chains->seed, EBM_PURPOSE_LANGEVIN,
+                          chains->first_stream + chain, chains->steps + k);
         ebm_langevin_counts counts = {0};
         kernels->langevin_noise(&random, size, langevin, s->now + at,
-                                s->next + at, &counts);
+                                s->next + at, &counts,
+                                masks_of(segment, k, chain));
         segment->records[chain].clamped_noise = counts.clamped_noise;
     }
+}
+
+/* Between the halves: y goes to the tail. */
+static void keep_states(const ebm_segment *segment,
+                        const ebm_langevin *langevin,
+                        const ebm_slab_place *place, const states *s, size_t k)
+{
+    size_t kept, size = segment->chains->size;
+    if (!is_kept(segment, k, &kept))
+        return;
+    memcpy(ebm_tail_states(segment->chains, kept, place->first),
+           s->next + place->first_slot * size,
+           place->count * size * sizeof *s->next);
+    if (place->first == 0)
+        segment->chains->tail.step_sizes[kept] = langevin->step_size;
 }
 
 /* The second half. A step counts when energy, gradient and new state are
    finite; else the chain is marked and goes back to x. */
 static void descend(const ebm_segment *segment, const ebm_langevin *langevin,
                     const ebm_slab_place *place, const states *s,
-                    const ebm_slab *slab, uint64_t step)
+                    const ebm_slab *slab, size_t k)
 {
     ebm_chains *chains = segment->chains;
     const ebm_kernels *kernels = ebm_context_of(chains)->kernels;
@@ -73,15 +107,15 @@ static void descend(const ebm_segment *segment, const ebm_langevin *langevin,
             continue;
         ebm_chain_record *record = segment->records + chain;
         ebm_langevin_counts counts = record->counts;
-        int finite =
-            kernels->langevin_step(size, langevin, slab->grad + slot * size,
-                                   s->next + slot * size, &counts);
+        int finite = kernels->langevin_step(
+            size, langevin, slab->grad + slot * size, s->next + slot * size,
+            &counts, masks_of(segment, k, chain));
         if (finite && isfinite(slab->energy[slot])) {
             record->counts = counts;
             record->counts.clamped_noise += record->clamped_noise;
             record->steps++;
         } else {
-            chains->diverged[chain] = step + 1;
+            chains->diverged[chain] = chains->steps + k + 1;
             memcpy(s->next + slot * size, s->now + slot * size,
                    size * sizeof *s->now);
         }
@@ -105,8 +139,8 @@ static ebm_status move_slab(ebm_segment *segment, size_t task, int worker)
     memcpy(s.next, s.now, slab.n * size * sizeof *s.now);
     ebm_status status = EBM_OK;
     for (size_t k = 0; k < segment->steps; k++) {
-        uint64_t step = chains->steps + k;
-        add_noise(segment, &langevin, &place, &s, step);
+        add_noise(segment, &langevin, &place, &s, k);
+        keep_states(segment, &langevin, &place, &s, k);
         slab.x = s.next;
         status = model->ops->pass(model, EBM_PASS_INPUT_GRADIENT, &slab, NULL,
                                   NULL);
@@ -114,7 +148,7 @@ static ebm_status move_slab(ebm_segment *segment, size_t task, int worker)
             segment->completed = k;
             break;
         }
-        descend(segment, &langevin, &place, &s, &slab, step);
+        descend(segment, &langevin, &place, &s, &slab, k);
         float *swap = s.now;
         s.now = s.next;
         s.next = swap;

@@ -27,6 +27,7 @@ static const ebm_option_row rows[EBM_SAMPLER_KEYS] = {
                                INFINITY, -INFINITY},
     [EBM_SAMPLER_STATE_MAX] = {"state_max", EBM_OPTION_REAL, -INFINITY,
                                INFINITY, INFINITY},
+    [EBM_SAMPLER_KEEP_STEPS] = {"keep_steps", EBM_OPTION_INTEGER, 0, 1e9, 0},
 };
 
 static void finish(void *object)
@@ -172,6 +173,10 @@ static ebm_status check_run(const ebm_sampler *sampler, const ebm_model *model,
         return ebm_fail(context, EBM_ERROR_RANGE,
                         "state_min %g is above state_max %g",
                         v[EBM_SAMPLER_STATE_MIN], v[EBM_SAMPLER_STATE_MAX]);
+    if (v[EBM_SAMPLER_KEEP_STEPS] > v[EBM_SAMPLER_STEPS])
+        return ebm_fail(context, EBM_ERROR_RANGE,
+                        "keep_steps %g is more than the %g steps of a run",
+                        v[EBM_SAMPLER_KEEP_STEPS], v[EBM_SAMPLER_STEPS]);
     if (chains->steps + (uint64_t)v[EBM_SAMPLER_STEPS] > EBM_RANDOM_LIMIT)
         return ebm_fail(context, EBM_ERROR_RANGE,
                         "the chains have used up their step numbers");
@@ -179,7 +184,7 @@ static ebm_status check_run(const ebm_sampler *sampler, const ebm_model *model,
 }
 
 static ebm_status prepare(ebm_sampler *sampler, const ebm_model *model,
-                          const ebm_chains *chains)
+                          ebm_chains *chains)
 {
     size_t slab = ebm_model_slab(model, chains->n);
     EBM_TRY(ebm_slab_memory_prepare(&sampler->memory, model,
@@ -196,7 +201,8 @@ static ebm_status prepare(ebm_sampler *sampler, const ebm_model *model,
         sampler->record_count = chains->n;
     }
     memset(sampler->records, 0, chains->n * sizeof *sampler->records);
-    return EBM_OK;
+    return ebm_tail_prepare(chains, model,
+                            (size_t)sampler->values[EBM_SAMPLER_KEEP_STEPS]);
 }
 
 typedef struct moving {
@@ -213,12 +219,21 @@ static void move_task(void *argument, size_t task, int worker)
         atomic_store(&m->status, (int)status);
 }
 
-/* Moves all chains by *steps and brings ages and the count up to date; fewer
-   only if a callback failed. */
+/* Moves all chains by *steps, after the `before` of this run, and brings ages
+   and the count up to date; fewer only if a callback failed. */
 static ebm_status run_segment(ebm_sampler *sampler, const ebm_model *model,
-                              ebm_chains *chains, size_t *steps)
+                              ebm_chains *chains, size_t before, size_t *steps)
 {
-    moving m = {{sampler, model, chains, *steps, sampler->records, *steps},
+    const double *v = sampler->values;
+    moving m = {{.sampler = sampler,
+                 .model = model,
+                 .chains = chains,
+                 .steps = *steps,
+                 .before = before,
+                 .kept_from = (size_t)(v[EBM_SAMPLER_STEPS] -
+                                       v[EBM_SAMPLER_KEEP_STEPS]),
+                 .records = sampler->records,
+                 .completed = *steps},
                 EBM_OK};
     for (size_t i = 0; i < chains->n; i++)
         chains->ages[i] -= sampler->records[i].steps;
@@ -260,7 +275,7 @@ ebm_status ebm_sampler_run(ebm_sampler *sampler, const ebm_model *model,
         size_t steps = total - done;
         if (sampler->observer && steps > sampler->observe_every)
             steps = sampler->observe_every;
-        status = run_segment(sampler, model, chains, &steps);
+        status = run_segment(sampler, model, chains, done, &steps);
         done += steps;
         if (status != EBM_OK)
             ebm_fail(context, status,
@@ -272,6 +287,10 @@ ebm_status ebm_sampler_run(ebm_sampler *sampler, const ebm_model *model,
                 ebm_fail(context, EBM_ERROR_CALLBACK,
                          "the observer stopped the run after step %zu", done);
     }
+    if (status == EBM_OK)
+        ebm_tail_complete(chains, model);
+    else
+        ebm_tail_forget(chains);
     size_t diverged = ebm_chains_diverged_count(chains) - marked;
     add_statistics(sampler, chains, done, diverged);
     if (status == EBM_OK && diverged) {

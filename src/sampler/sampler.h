@@ -7,12 +7,12 @@
 
 #include <ebm/sampler.h>
 
-#include "chains/chains.h"
+#include "chains/tail.h"
 #include "core/object.h"
 #include "kernel/kernels.h"
 #include "model/slab.h"
 
-enum { EBM_SAMPLER_KEYS = 6, EBM_SAMPLER_STATISTICS = 6 };
+enum { EBM_SAMPLER_KEYS = 7, EBM_SAMPLER_STATISTICS = 6 };
 
 /* What one chain measured in a run: written by whoever moves its slab, added
    up afterwards. Only completed steps count. */
@@ -28,6 +28,8 @@ typedef struct ebm_segment {
     const ebm_model *model;
     ebm_chains *chains;
     size_t steps;
+    size_t before;    /* steps of this run before the segment */
+    size_t kept_from; /* the first step of the run that the tail keeps */
     ebm_chain_record *records; /* [n] */
     /* Steps that were completed: fewer than `steps` when a callback failed,
        which only a model of callbacks, one slab in all, can do. */

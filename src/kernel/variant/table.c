@@ -39,6 +39,8 @@ const ebm_kernels EBM_KERNEL(kernels) = {
     .normal = EBM_KERNEL(normal),
     .langevin_noise = EBM_KERNEL(langevin_noise),
     .langevin_step = EBM_KERNEL(langevin_step),
+    .langevin_direction = EBM_KERNEL(langevin_direction),
+    .langevin_adjoint = EBM_KERNEL(langevin_adjoint),
     .clip_and_square = EBM_KERNEL(clip_and_square),
     .adam = EBM_KERNEL(adam),
 };

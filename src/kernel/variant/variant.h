@@ -39,10 +39,15 @@ void EBM_KERNEL(normal)(const ebm_random *random, size_t n, float mean,
                         float std, float *out);
 void EBM_KERNEL(langevin_noise)(const ebm_random *random, size_t n,
                                 const ebm_langevin *langevin, const float *x,
-                                float *y, ebm_langevin_counts *counts);
+                                float *y, ebm_langevin_counts *counts,
+                                uint8_t *masks);
 int EBM_KERNEL(langevin_step)(size_t n, const ebm_langevin *langevin,
                               const float *g, float *y,
-                              ebm_langevin_counts *counts);
+                              ebm_langevin_counts *counts, uint8_t *masks);
+void EBM_KERNEL(langevin_direction)(size_t n, const uint8_t *masks, float *a,
+                                    float *v);
+void EBM_KERNEL(langevin_adjoint)(size_t n, const uint8_t *masks,
+                                  float step_size, const float *hv, float *a);
 double EBM_KERNEL(clip_and_square)(size_t n, float limit, float *g);
 void EBM_KERNEL(adam)(size_t n, const ebm_adam *adam, const float *g, float *m,
                       float *v, float *theta);
