@@ -30,8 +30,11 @@
 
 enum {
     BUFFER_STATES = 8192,
-    TRAIN_STEPS = 60,   /* Langevin steps of one training iteration */
-    SAMPLE_STEPS = 256, /* ... and of a picture */
+    TRAIN_STEPS = 60, /* Langevin steps of one training iteration */
+    FRESH_ONE_IN = 20,
+    /* A picture's chains live as long as the buffer's do on average, which is
+       what the model was trained for. */
+    SAMPLE_STEPS = TRAIN_STEPS * FRESH_ONE_IN,
     GRID = 8, /* samples.png is GRID x GRID, chain.png has GRID rows */
     ZOOM = 3
 };
@@ -42,8 +45,8 @@ static const double noise_std = 0.005;
 
 /* Steps at which chain.png looks at its chains: often at the beginning, where
    most happens. */
-static const size_t snapshots[] = {0,  4,  8,  16,  24,  32,
-                                   48, 64, 96, 128, 192, SAMPLE_STEPS};
+static const size_t snapshots[] = {0,  8,   16,  24,  32,  48,
+                                   64, 128, 256, 512, 800, SAMPLE_STEPS};
 enum { SNAPSHOTS = sizeof snapshots / sizeof snapshots[0] };
 
 typedef struct settings {
@@ -157,7 +160,7 @@ static void build_buffer(lesson *l, const settings *s)
     TRY(ebm_buffer_create(context, BUFFER_STATES, l->height, l->width,
                           l->channels, s->seed, &l->buffer));
     TRY(ebm_buffer_set(l->buffer, EBM_BUFFER_POLICY, EBM_BUFFER_FIFO));
-    TRY(ebm_buffer_set(l->buffer, EBM_BUFFER_FRESH_RATE, 0.05));
+    TRY(ebm_buffer_set(l->buffer, EBM_BUFFER_FRESH_RATE, 1.0 / FRESH_ONE_IN));
     TRY(ebm_buffer_fill_uniform(l->buffer, s->batch, -1.0, 1.0));
     TRY(ebm_chains_create(context, s->batch, l->height, l->width, l->channels,
                           s->seed, &l->chains));
@@ -201,12 +204,6 @@ static ebm_status train_step(lesson *l, size_t batch)
     return ebm_buffer_store(l->buffer, l->chains);
 }
 
-/* Whether it is the model that went wrong, not the program. */
-static int is_divergence(ebm_status status)
-{
-    return status == EBM_ERROR_DIVERGED || status == EBM_ERROR_NON_FINITE;
-}
-
 /* Trains until the iterations are over, Ctrl-C, or divergence. Returns the
    last status: what is there after a divergence is finite and worth keeping,
    since every call leaves its objects as they were when it fails. */
@@ -220,8 +217,8 @@ static ebm_status train(lesson *l, const settings *s)
     progress_begin(&bar, (size_t)s->iterations);
     while (l->done < s->iterations && !interrupted()) {
         status = train_step(l, (size_t)s->batch);
-        if (is_divergence(status))
-            break;
+        if (status == EBM_ERROR_DIVERGED || status == EBM_ERROR_NON_FINITE)
+            break; /* the model went wrong, not the program */
         TRY(status);
         TRY(ebm_report_get(l->report, EBM_REPORT_DATA_ENERGY_MEAN, &l->e_pos));
         TRY(ebm_report_get(l->report, EBM_REPORT_CHAIN_ENERGY_MEAN,
@@ -232,7 +229,7 @@ static ebm_status train(lesson *l, const settings *s)
     }
     progress_end(&bar);
     if (interrupted())
-        puts("interrupted: what is there is written");
+        puts("interrupted: writing what is there");
     if (status != EBM_OK)
         fprintf(stderr, "error: diverged in iteration %zu: %s\n", l->done + 1,
                 ebm_context_last_error(context));
@@ -276,41 +273,16 @@ static double write_samples(lesson *l, const settings *s)
         TRY(status);
 
     const float *x = ebm_chains_states(chains);
-    char *path = join_path(s->out, "samples.png");
-    TRY(ebm_image_write_grid(context, path, x, COUNT, l->height, l->width,
-                             l->channels, GRID, ZOOM, -1.0, 1.0));
-    free(path);
-    path = join_path(s->out, "chain.png");
-    TRY(strip_write(&film, context, path, ZOOM));
-    free(path);
+    TRY(ebm_image_write_grid(context, path_in(s->out, "samples.png"), x, COUNT,
+                             l->height, l->width, l->channels, GRID, ZOOM,
+                             -1.0, 1.0));
+    TRY(strip_write(&film, context, path_in(s->out, "chain.png"), ZOOM));
     double mean = mean_energy(l, x, COUNT);
     ebm_chains_destroy(chains);
     return mean;
 }
 
-/* Files, and putting it all together. */
-
-/* All states of the buffer, oldest first, for other tools to measure. */
-static void write_buffer(lesson *l, const char *folder)
-{
-    ebm_context *context = l->context;
-    const size_t shape[4] = {ebm_buffer_size(l->buffer), l->height, l->width,
-                             l->channels};
-    float *states = try_allocate(shape[0] * l->elements, sizeof *states);
-    TRY(ebm_buffer_read(l->buffer, 0, shape[0], states));
-    char *path = join_path(folder, "buffer.npy");
-    npy_write(path, states, shape, 4);
-    free(path);
-    free(states);
-}
-
-static void write_model(lesson *l, const char *folder)
-{
-    ebm_context *context = l->context;
-    char *path = join_path(folder, "model.safetensors");
-    TRY(ebm_model_save(l->model, path));
-    free(path);
-}
+/* Putting it all together. */
 
 /* Destroying works in any order: every object keeps alive what it needs. */
 static void clean_up(lesson *l)
@@ -329,11 +301,7 @@ static void clean_up(lesson *l)
 
 static settings parse(int argc, char **argv)
 {
-    settings s = {.out = "out",
-                  .iterations = 1000,
-                  .batch = 128,
-                  .seed = 1,
-                  .threads = 0};
+    settings s = {.out = "out", .iterations = 1000, .batch = 128, .seed = 1};
     const option_row rows[] = {
         {"data", "PATH", "IDX images, raw or gzip, or a folder of them",
          &s.data, NULL, 0, 0},
@@ -359,6 +327,7 @@ static settings parse(int argc, char **argv)
 
 static ebm_status train_and_write(lesson *l, const settings *s)
 {
+    ebm_context *context = l->context;
     char *path = find_digits(s);
     if (path == NULL)
         fail(EXIT_USAGE, "no digits found; say where with --data");
@@ -371,10 +340,11 @@ static ebm_status train_and_write(lesson *l, const settings *s)
 
     interrupt_catch();
     ebm_status status = train(l, s);
+    TRY(ebm_model_save(l->model, path_in(s->out, "model.safetensors")));
+    TRY(npy_write_buffer(path_in(s->out, "buffer.npy"), l->buffer, l->height,
+                         l->width, l->channels));
     interrupt_catch(); /* the pictures can be cut short as well */
     write_samples(l, s);
-    write_buffer(l, s->out);
-    write_model(l, s->out);
     return status;
 }
 

@@ -57,6 +57,8 @@ jobs=$(nproc)
 # OpenBLAS shall choose its kernels by itself; the tests of determinism name
 # others where they need them.
 unset OPENBLAS_CORETYPE
+# Several tests run side by side: a thread that waits shall not spin.
+export OMP_WAIT_POLICY=passive
 
 build() { # build NAME CMAKE-ARGUMENTS...
     name=$1

@@ -366,49 +366,6 @@ static void memory_may_run_out(void **state)
     ebm_dataset_destroy(dataset);
 }
 
-/* The numbers come from Python's gzip and sum(), not from this library. */
-static void the_shipped_digits_are_whole(void **state)
-{
-    (void)state;
-    static const int32_t first[20] = {7, 2, 1, 0, 4, 1, 4, 9, 5, 9,
-                                      0, 6, 9, 0, 1, 5, 9, 7, 3, 4};
-    static const size_t of_each[10] = {980, 1135, 1032, 1010, 982,
-                                       892, 958,  1028, 974,  1009};
-    enum { DIGITS = 10000, PIXELS = 784 };
-    const char *stem = EBM_SOURCE_DIR "/examples/data/t10k-";
-    char path[2][500];
-    snprintf(path[0], sizeof path[0], "%simages-idx3-ubyte.gz", stem);
-    snprintf(path[1], sizeof path[1], "%slabels-idx1-ubyte.gz", stem);
-    ebm_dataset *dataset = NULL;
-    assert_ok(ebm_dataset_create_idx(context, path[0], path[1], 1, &dataset));
-    size_t height, width;
-    assert_ok(ebm_dataset_shape(dataset, &height, &width, NULL));
-    assert_int_equal(height, 28);
-    assert_int_equal(width, 28);
-    assert_int_equal(ebm_dataset_count(dataset), DIGITS);
-    assert_ok(ebm_dataset_set(dataset, EBM_DATASET_RANGE_MIN, 0));
-    assert_ok(ebm_dataset_set(dataset, EBM_DATASET_RANGE_MAX, 255));
-    float *x = test_floats((size_t)DIGITS * PIXELS);
-    static int32_t numbers[DIGITS];
-    assert_ok(ebm_dataset_read(dataset, 0, DIGITS, x, numbers));
-    double sum = 0, first_sum = 0, last_sum = 0;
-    size_t counts[10] = {0};
-    for (size_t i = 0; i < (size_t)DIGITS * PIXELS; i++) {
-        sum += x[i];
-        first_sum += i < PIXELS ? x[i] : 0;
-        last_sum += i >= (size_t)(DIGITS - 1) * PIXELS ? x[i] : 0;
-    }
-    assert_true(sum == 264923200 && first_sum == 18454 && last_sum == 41833);
-    assert_true(x[7 * 28 + 5] == 0 && x[7 * 28 + 6] == 84 &&
-                x[7 * 28 + 7] == 185);
-    assert_memory_equal(numbers, first, sizeof first);
-    for (size_t i = 0; i < DIGITS; i++)
-        counts[numbers[i]]++;
-    assert_memory_equal(counts, of_each, sizeof of_each);
-    free(x);
-    ebm_dataset_destroy(dataset);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -425,7 +382,6 @@ int main(void)
         TEST(labels_must_fit),
         TEST(what_can_not_be_read_is_refused),
         TEST(memory_may_run_out),
-        TEST(the_shipped_digits_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

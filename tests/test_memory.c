@@ -130,7 +130,7 @@ static void finiteness_is_seen_everywhere(void **state)
     const float bad[] = {NAN, INFINITY, -INFINITY};
     float values[70];
     for (size_t i = 0; i < 70; i++)
-        values[i] = i % 2 ? 3e38f : -3e38f; /* a plain sum would overflow */
+        values[i] = i < 35 ? 3e38f : -3e38f; /* a plain sum would overflow */
     for (size_t n = 0; n <= 70; n++)
         assert_true(ebm_all_finite(values, n));
     for (size_t i = 0; i < 70; i++)

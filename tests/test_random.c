@@ -261,6 +261,46 @@ static void vector_fills_equal_the_scalars(void **state)
     }
 }
 
+/*
+ * Words of all zeros and ones, which chance meets once in 2^32: the steps at
+ * which they stand in stream 0 of seed 0 were searched for. A word of 0 must
+ * not become log 0; the largest normal is sqrt(-2 log 2^-33) = 6.764.
+ */
+static void extreme_words_give_finite_normals(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t step;
+        size_t element;
+        uint32_t word;
+    } extremes[] = {
+        {190209282, 13, 0},
+        {144210587, 12, UINT32_MAX},
+        {284786586, 6, UINT32_MAX},
+    };
+    const ebm_kernels *kernels;
+    for (size_t i = 0; i < TEST_COUNT(extremes); i++) {
+        ebm_random r =
+            ebm_random_at(0, EBM_PURPOSE_LANGEVIN, 0, extremes[i].step);
+        size_t e = extremes[i].element;
+        assert_int_equal(ebm_random_word(&r, e), extremes[i].word);
+        double z = ebm_random_normal(&r, e), y = ebm_random_normal(&r, e + 16);
+        double radius = extremes[i].word ? 1.526e-5 : 6.7637;
+        assert_close(hypot(z, y), radius, 0, 1e-4);
+        for (size_t v = 0; (kernels = ebm_kernels_variant(v)); v++) {
+            float out[64];
+            if (!kernels->usable())
+                continue;
+            kernels->normal(&r, 64, 0, 1, out);
+            assert_close(out[e], z, 2e-5, 1e-6);
+            assert_close(out[e + 16], y, 2e-5, 1e-6);
+            kernels->uniform(&r, 64, -1, 1, out);
+            assert_true(out[e] >= -1 && out[e] < 1);
+            assert_true(fabsf(out[e]) > 0.9999f);
+        }
+    }
+}
+
 /* The fills have the right law also where the scalar form is not looked at:
    far out, and at bounds of a fill that rounds to its upper end. */
 static void fills_keep_their_bounds_and_tails(void **state)
@@ -306,6 +346,7 @@ int main(void)
         cmocka_unit_test(neighbours_are_independent),
         cmocka_unit_test(indices_are_uniform),
         cmocka_unit_test(vector_fills_equal_the_scalars),
+        cmocka_unit_test(extreme_words_give_finite_normals),
         cmocka_unit_test(fills_keep_their_bounds_and_tails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

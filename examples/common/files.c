@@ -15,11 +15,20 @@ static char *copy_text(const char *text)
     return strcpy(try_allocate(strlen(text) + 1, 1), text);
 }
 
-char *join_path(const char *folder, const char *name)
+static char *join_path(const char *folder, const char *name)
 {
     size_t length = strlen(folder) + strlen(name) + 2;
     char *path = try_allocate(length, 1);
     snprintf(path, length, "%s/%s", folder, name);
+    return path;
+}
+
+const char *path_in(const char *folder, const char *name)
+{
+    static char path[4096];
+    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (length < 0 || (size_t)length >= sizeof path)
+        fail(EXIT_USAGE, "the path of %s in the folder is too long", name);
     return path;
 }
 
@@ -171,4 +180,17 @@ void npy_write(const char *path, const float *values, const size_t *shape,
     fprintf(file, "%-*s\n", (int)(length - PREFIX - 1), header);
     fwrite(values, sizeof *values, count, file);
     close_written(file, path);
+}
+
+ebm_status npy_write_buffer(const char *path, const ebm_buffer *buffer,
+                            size_t height, size_t width, size_t channels)
+{
+    const size_t shape[4] = {ebm_buffer_size(buffer), height, width, channels};
+    float *states =
+        try_allocate(shape[0], height * width * channels * sizeof *states);
+    ebm_status status = ebm_buffer_read(buffer, 0, shape[0], states);
+    if (status == EBM_OK)
+        npy_write(path, states, shape, 4);
+    free(states);
+    return status;
 }

@@ -8,12 +8,14 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include <ebm/ebm.h>
+
 /* Makes a folder and those above it; one that is there is fine. A path that
    can not be one is a usage error. */
 void make_folder(const char *path);
 
-/* "folder/name", to be freed. */
-char *join_path(const char *folder, const char *name);
+/* "folder/name", good until the next call. */
+const char *path_in(const char *folder, const char *name);
 
 /*
  * Finds the data that a path means: the path itself when it is a file, else
@@ -44,5 +46,10 @@ void csv_close(csv_file *csv);
 /* Writes a float array with the given shape for numpy.load(). */
 void npy_write(const char *path, const float *values, const size_t *shape,
                size_t rank);
+
+/* Writes all states of a replay buffer, oldest first, float32 [n, height,
+   width, channels]. */
+ebm_status npy_write_buffer(const char *path, const ebm_buffer *buffer,
+                            size_t height, size_t width, size_t channels);
 
 #endif

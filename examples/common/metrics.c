@@ -20,26 +20,26 @@ enum {
     E_NEG_STD,
     GRADIENT_NORM,
     CLIPPED,
-    CLAMPED,
+    CLAMPED_NOISE,
+    CLAMPED_STEP,
     BUFFER_STATES,
     BUFFER_AGE,
     COLUMNS
 };
 
 static const char *const names[COLUMNS] = {
-    "iteration", "seconds",   "loss",          "e_pos",
-    "e_neg",     "e_pos_std", "e_neg_std",     "gradient_norm",
-    "clipped",   "clamped",   "buffer_states", "buffer_age"};
+    "iteration", "seconds",       "loss",         "e_pos",
+    "e_neg",     "e_pos_std",     "e_neg_std",    "gradient_norm",
+    "clipped",   "clamped_noise", "clamped_step", "buffer_states",
+    "buffer_age"};
 
 void metrics_open(metrics *m, ebm_context *context, const char *folder,
                   size_t iterations)
 {
-    char *path = join_path(folder, "metrics.csv");
     *m = (metrics){.context = context};
     m->e_pos = try_allocate(iterations, sizeof *m->e_pos);
     m->e_neg = try_allocate(iterations, sizeof *m->e_neg);
-    csv_open(&m->csv, path, names, COLUMNS);
-    free(path);
+    csv_open(&m->csv, path_in(folder, "metrics.csv"), names, COLUMNS);
 }
 
 static void measure_chains(ebm_context *context, const ebm_sampler *sampler,
@@ -55,7 +55,8 @@ static void measure_chains(ebm_context *context, const ebm_sampler *sampler,
     TRY(ebm_sampler_get_statistic(sampler, EBM_SAMPLER_STAT_CLAMPED_STEP,
                                   &step));
     row[CLIPPED] = clipped / moved;
-    row[CLAMPED] = (noise + step) / moved;
+    row[CLAMPED_NOISE] = noise / moved;
+    row[CLAMPED_STEP] = step / moved;
 }
 
 void metrics_row(metrics *m, double seconds, const ebm_report *report,
@@ -89,11 +90,9 @@ void metrics_close(metrics *m, const char *folder)
     const plot_series series[2] = {
         {"data", m->e_pos, {0.12f, 0.47f, 0.71f}},
         {"chains", m->e_neg, {0.84f, 0.37f, 0.05f}}};
-    char *path = join_path(folder, "energies.png");
     csv_close(&m->csv);
-    TRY(plot_write(context, path, "mean energy", "iteration", 1.0, series, 2,
-                   m->count));
-    free(path);
+    TRY(plot_write(context, path_in(folder, "energies.png"), "mean energy",
+                   "iteration", 1.0, series, 2, m->count));
     free(m->e_pos);
     free(m->e_neg);
 }
