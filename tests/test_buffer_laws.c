@@ -307,6 +307,88 @@ static void test_pure(void **state)
     ebm_context_destroy(context);
 }
 
+/* Reference states: uniform over those held, with replacement, a function of
+   how often they were asked for, and without a trace in anything else. */
+static void test_references(void **state)
+{
+    (void)state;
+    enum { HELD = 8, COUNT = 20, ASKED = 400 };
+    static const float names[HELD] = {0, 1, 2, 3, 4, 5, 6, 7};
+    ebm_context *context = test_context_threads(1);
+    ebm_chains *x = make_chains(context, 5, 1);
+    ebm_chains *y = make_chains(context, 5, 1);
+    float r[COUNT], few[3], last[COUNT];
+    ebm_buffer *a = make(context, 12, 51, EBM_BUFFER_RESERVOIR, 0.5);
+    ebm_buffer *b = make(context, 12, 51, EBM_BUFFER_RESERVOIR, 0.5);
+    assert_error(context, ebm_buffer_reference(a, 1, r), EBM_ERROR_STATE,
+                 "empty");
+    assert_ok(ebm_buffer_fill_uniform(a, 0, 100, 101));
+    assert_ok(ebm_buffer_fill_uniform(b, 0, 100, 101));
+    assert_status(ebm_buffer_reference(a, 1, r), EBM_ERROR_STATE);
+    assert_ok(ebm_buffer_add(a, names, NULL, HELD, EBM_ORIGIN_NOISE));
+    assert_ok(ebm_buffer_add(b, names, NULL, HELD, EBM_ORIGIN_NOISE));
+    assert_error(context, ebm_buffer_reference(a, 1, NULL), EBM_ERROR_ARGUMENT,
+                 "NULL");
+    assert_error(context, ebm_buffer_reference(a, 0, r), EBM_ERROR_ARGUMENT,
+                 "0");
+
+    double first[HELD] = {0}, all[HELD] = {0}, next[HELD * HELD] = {0};
+    double total = 0, same = 0;
+    for (int round = 0; round < ASKED; round++) {
+        /* Chains of a and b go on alike though only a is asked. */
+        assert_ok(ebm_buffer_draw(b, y));
+        memcpy(last, r, sizeof r);
+        assert_ok(ebm_buffer_reference(a, COUNT, r));
+        assert_ok(ebm_buffer_draw(a, x));
+        assert_same_bits(x->states, y->states, 5);
+        for (size_t i = 0; i < COUNT; i++) {
+            assert_true(r[i] >= 0 && r[i] < HELD);
+            all[(size_t)r[i]]++;
+            total++;
+            if (i)
+                next[(size_t)r[i - 1] * HELD + (size_t)r[i]]++;
+            same += round && r[i] == last[i];
+        }
+        first[(size_t)r[0]]++;
+    }
+    assert_true(statistic(a, EBM_BUFFER_STAT_FRESH) ==
+                statistic(b, EBM_BUFFER_STAT_FRESH));
+    assert_true(statistic(a, EBM_BUFFER_STAT_SEEN) == HELD);
+    /* 7 and 63 degrees of freedom, 0.1 %: 24.3 and 103.4. */
+    double even = total / HELD;
+    assert_true(chi_square(all, HELD, even, even) < 24.3);
+    even = ASKED / (double)HELD;
+    assert_true(chi_square(first, HELD, even, even) < 24.3);
+    even = ASKED * (COUNT - 1) / (double)(HELD * HELD);
+    assert_true(chi_square(next, HELD * HELD, even, even) < 103.4);
+    /* One draw tells nothing of the next: 4.5 standard deviations. */
+    assert_close(same / total, 1. / HELD, 4.5 * sqrt(0.11 / total) + 0.001, 0);
+
+    /* b at its first: as many draws of references, the same bits, and row i
+       whatever the count; refused ones did not count. */
+    for (int round = 0; round < ASKED; round++)
+        assert_ok(ebm_buffer_reference(b, round == ASKED - 1 ? 3 : 1, few));
+    assert_same_bits(few, r, 3);
+    ebm_buffer_destroy(b);
+    ebm_buffer_destroy(a);
+    /* Whole states, not single numbers. */
+    assert_ok(ebm_buffer_create(context, 2, 1, 3, 1, 1, &a));
+    assert_ok(ebm_buffer_add(a, names, NULL, 2, EBM_ORIGIN_NOISE));
+    /* Held by another object, after the caller gave it up. */
+    ebm_object_retain(a);
+    ebm_buffer_destroy(a);
+    assert_ok(ebm_buffer_reference(a, 6, r));
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(r[3 * i] == 0 || r[3 * i] == 3);
+        assert_true(r[3 * i + 1] == r[3 * i] + 1);
+        assert_true(r[3 * i + 2] == r[3 * i] + 2);
+    }
+    ebm_object_release(a);
+    ebm_chains_destroy(y);
+    ebm_chains_destroy(x);
+    ebm_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_fresh_rate),
         cmocka_unit_test(test_source_law),
         cmocka_unit_test(test_pure),
+        cmocka_unit_test(test_references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,9 +89,9 @@ static void value_is_the_definition(void **state)
 {
     (void)state;
     static const size_t batches[] = {1, 2, 5, 33, 100};
-    static const size_t sets[] = {0, 1, 3, 20, 150};
-    static const size_t dimensions[] = {1, 2, 3, 7, 8, 17, 300};
-    ebm_context *context = test_context_threads(2);
+    static const size_t sets[] = {0, 1, 3, 20, 120};
+    static const size_t dimensions[] = {1, 2, 3, 7, 8, 17, 130};
+    ebm_context *context = test_context_threads(1);
     uint64_t random = 1;
     size_t checked = 0;
     for (size_t i = 0; i < TEST_COUNT(batches); i++)
@@ -222,7 +222,7 @@ static void normal_samples_have_their_entropy(void **state)
         double bias;
     } laws[] = {
         {2, 1, -0.0108}, {2, 3, -0.0220}, {8, 1, -0.0349}, {8, 3, 0.0249}};
-    ebm_context *context = test_context_threads(2);
+    ebm_context *context = test_context_threads(1);
     for (int with_b = 0; with_b < 2; with_b++)
         for (size_t i = 0; i < TEST_COUNT(laws); i++) {
             double mean, error;

@@ -287,7 +287,7 @@ static void check_noise(const ebm_kernels *kernels, size_t n, uint64_t *random)
     test_fill_normal(random, x, n, 0.7);
     guard(y, 0);
     kernels->normal(&r, n, 0, 1, xi);
-    kernels->langevin_noise(&r, n, &step, x, y, &counts);
+    kernels->langevin_noise(&r, n, &step, x, y, &counts, NULL);
     for (size_t i = 0; i < n; i++) {
         float v = x[i] + step.noise_std * xi[i];
         outside += v < step.minimum || v > step.maximum;
@@ -301,7 +301,7 @@ static void check_noise(const ebm_kernels *kernels, size_t n, uint64_t *random)
     step.minimum = -INFINITY;
     step.maximum = INFINITY;
     memcpy(y, x, n * sizeof *y);
-    kernels->langevin_noise(&r, n, &step, y, y, &counts);
+    kernels->langevin_noise(&r, n, &step, y, y, &counts, NULL);
     for (size_t i = 0; i < n; i++)
         assert_true(y[i] == x[i] + step.noise_std * xi[i]);
     assert_int_equal(counts.clamped_noise, 20 + outside);
@@ -311,7 +311,7 @@ static void check_noise(const ebm_kernels *kernels, size_t n, uint64_t *random)
     step.maximum = 1;
     for (size_t i = 0; i < n; i++)
         x[i] = i % 3 ? 1 : -1;
-    kernels->langevin_noise(&r, n, &step, x, y, &counts);
+    kernels->langevin_noise(&r, n, &step, x, y, &counts, NULL);
     assert_same_bits(y, x, n);
     assert_int_equal(counts.clamped_noise, 20 + outside);
 }
@@ -337,7 +337,7 @@ static void check_step(const ebm_kernels *kernels, size_t n, uint64_t *random)
     }
     guard(y, n);
     memcpy(y, in, n * sizeof *y);
-    assert_true(kernels->langevin_step(n, &step, g, y, &counts));
+    assert_true(kernels->langevin_step(n, &step, g, y, &counts, NULL));
     for (size_t i = 0; i < n; i++) {
         float clipped = fminf(fmaxf(g[i], -0.5f), 0.5f);
         float v = in[i] - 0.75f * clipped;
@@ -374,19 +374,19 @@ static void check_step_finite(const ebm_kernels *kernels, size_t n,
                 for (size_t i = n; i < ROOM; i++)
                     g[i] = NAN;
                 assert_true(
-                    kernels->langevin_step(n, steps + s, g, y, &counts));
+                    kernels->langevin_step(n, steps + s, g, y, &counts, NULL));
                 g[at] = bad[b];
                 assert_false(
-                    kernels->langevin_step(n, steps + s, g, y, &counts));
+                    kernels->langevin_step(n, steps + s, g, y, &counts, NULL));
             }
     float g[ROOM] = {0}, y[ROOM] = {0};
     ebm_langevin far = {0, 10, INFINITY, -INFINITY, INFINITY};
     g[n - 1] = 3e38f;
-    assert_false(kernels->langevin_step(n, &far, g, y, &counts));
+    assert_false(kernels->langevin_step(n, &far, g, y, &counts, NULL));
     /* Large and finite is fine. */
     memset(y, 0, sizeof y);
     far.step_size = 1;
-    assert_true(kernels->langevin_step(n, &far, g, y, &counts));
+    assert_true(kernels->langevin_step(n, &far, g, y, &counts, NULL));
 }
 
 static void non_finite_steps_are_seen(void **state)

@@ -242,8 +242,8 @@ static void test_settings(void **state)
     ebm_context *context = test_context_threads(1);
     ebm_loss *loss = NULL;
     double value = -7;
-    assert_error(context, ebm_loss_create(context, (ebm_loss_kind)1, &loss),
-                 EBM_ERROR_ARGUMENT, "1");
+    assert_error(context, ebm_loss_create(context, (ebm_loss_kind)4, &loss),
+                 EBM_ERROR_ARGUMENT, "4");
     assert_status(ebm_loss_create(context, EBM_LOSS_NLL, NULL),
                   EBM_ERROR_ARGUMENT);
     assert_status(ebm_loss_create(NULL, EBM_LOSS_NLL, &loss),
@@ -264,13 +264,13 @@ static void test_settings(void **state)
         assert_ok(ebm_loss_get(loss, (ebm_loss_key)key, &value));
         assert_true(value == 1);
     }
-    assert_status(ebm_loss_set(loss, (ebm_loss_key)2, 0), EBM_ERROR_ARGUMENT);
-    assert_status(ebm_loss_get(loss, (ebm_loss_key)2, &value),
+    assert_status(ebm_loss_set(loss, (ebm_loss_key)8, 0), EBM_ERROR_ARGUMENT);
+    assert_status(ebm_loss_get(loss, (ebm_loss_key)8, &value),
                   EBM_ERROR_ARGUMENT);
     assert_status(ebm_loss_get(loss, EBM_LOSS_ENERGY_L2, NULL),
                   EBM_ERROR_ARGUMENT);
     assert_status(
-        ebm_loss_option((ebm_loss_key)2, NULL, NULL, NULL, NULL, NULL),
+        ebm_loss_option((ebm_loss_key)8, NULL, NULL, NULL, NULL, NULL),
         EBM_ERROR_ARGUMENT);
     assert_status(ebm_loss_set(NULL, 0, 0), EBM_ERROR_HANDLE);
     assert_status(ebm_loss_get(NULL, 0, &value), EBM_ERROR_HANDLE);

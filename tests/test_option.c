@@ -66,6 +66,7 @@ static const row sampler_rows[] = {
      INFINITY},
     {EBM_SAMPLER_STATE_MIN, "state_min", REAL, -INFINITY, INFINITY, -INFINITY},
     {EBM_SAMPLER_STATE_MAX, "state_max", REAL, -INFINITY, INFINITY, INFINITY},
+    {EBM_SAMPLER_KEEP_STEPS, "keep_steps", INTEGER, 0, 1e9, 0},
 };
 static const row buffer_rows[] = {
     {EBM_BUFFER_POLICY, "policy", CHOICE, 0, 2, 0},
@@ -75,6 +76,12 @@ static const row buffer_rows[] = {
 static const row loss_rows[] = {
     {EBM_LOSS_ENERGY_L2, "energy_l2", REAL, 0, LARGEST / 2, 0},
     {EBM_LOSS_ALLOW_ANY_ORIGIN, "allow_any_origin", FLAG, 0, 1, 0},
+    {EBM_LOSS_POSITIVE_WEIGHT, "positive_weight", REAL, 0, LARGEST / 2, 1},
+    {EBM_LOSS_NEGATIVE_WEIGHT, "negative_weight", REAL, 0, LARGEST / 2, 1},
+    {EBM_LOSS_KL_DIRECTION, "kl_direction", CHOICE, 0, 2, 0},
+    {EBM_LOSS_OPT_WEIGHT, "opt_weight", REAL, 0, LARGEST / 2, 1},
+    {EBM_LOSS_ENT_WEIGHT, "ent_weight", REAL, 0, LARGEST / 2, 1},
+    {EBM_LOSS_ENT_NEIGHBOUR, "ent_neighbour", INTEGER, 1, 1e6, 1},
 };
 static const row adam_rows[] = {
     {EBM_OPTIMIZER_LEARNING_RATE, "learning_rate", REAL, 0, LARGEST, 1e-4},
@@ -166,9 +173,9 @@ static void for_each_table(void (*check)(const table *t, const world *w))
     const table tables[] = {
         TABLE(w.context, context_rows, 1, context),
         TABLE(w.network, network_rows, 2, network),
-        TABLE(w.sampler, sampler_rows, 6, sampler),
+        TABLE(w.sampler, sampler_rows, 7, sampler),
         TABLE(w.buffer, buffer_rows, 3, buffer),
-        TABLE(w.loss, loss_rows, 2, loss),
+        TABLE(w.loss, loss_rows, 8, loss),
         TABLE(w.adam, adam_rows, 8, optimizer),
         TABLE(w.sgd, sgd_rows, 8, optimizer),
         TABLE(w.dataset, dataset_rows, 5, dataset),

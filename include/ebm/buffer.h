@@ -193,8 +193,9 @@ EBM_API ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains);
  * Stores every chain as the policy says.
  *
  * Errors: HANDLE, CONTEXT, SHAPE, DIVERGED (a chain is marked), STATE
- * (WRITE_BACK: the chains' last draw was not from this buffer, or the buffer
- * was filled anew or added to since). On an error nothing is stored.
+ * (WRITE_BACK: the chains' last draw was not from this buffer or not under
+ * this policy, or the buffer was filled, added to or stored into otherwise
+ * since). On an error nothing is stored.
  * Thread safety: one thread a buffer and a chains object. Since: 0.1.
  */
 EBM_API ebm_status ebm_buffer_store(ebm_buffer *buffer,
@@ -204,12 +205,12 @@ EBM_API ebm_status ebm_buffer_store(ebm_buffer *buffer,
 EBM_API size_t ebm_buffer_size(const ebm_buffer *buffer);
 
 /**
- * Copies n states, counted from the one written longest ago (ties by slot),
- * starting at `first`.
+ * Copies n states, counted from the one written longest ago, starting at
+ * `first`.
  *
  * @param[out] x  [n, height, width, channels].
  *
- * Errors: HANDLE, ARGUMENT, RANGE (beyond the end), MEMORY.
+ * Errors: HANDLE, ARGUMENT, RANGE (beyond the end).
  * Thread safety: one thread a buffer. Since: 0.1.
  */
 EBM_API ebm_status ebm_buffer_read(const ebm_buffer *buffer, size_t first,

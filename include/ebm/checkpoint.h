@@ -27,8 +27,9 @@ extern "C" {
 /**
  * Writes a network model. On an error an older file at the path stays whole.
  *
- * Errors: HANDLE, ARGUMENT (path is NULL), UNSUPPORTED (not a network), STATE
- * (the parameters are lent), IO, MEMORY.
+ * Errors: HANDLE, ARGUMENT (path is NULL), UNSUPPORTED (not a network, or more
+ * layers than a header of 1 MiB describes), STATE (the parameters are lent),
+ * NON_FINITE (a parameter: such a file could not be loaded), IO, MEMORY.
  * Thread safety: several threads may save one model, each to its own path.
  * Since: 0.1.
  */

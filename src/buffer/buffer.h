@@ -98,7 +98,10 @@ void ebm_buffer_reset(ebm_buffer *buffer);
  * chains are drawn. States come as they are held; a transition that drawn
  * states pass, should the buffer be given one, belongs here too.
  *
- * Errors: HANDLE, ARGUMENT (x is NULL, count is 0), STATE (empty).
+ * The handle is not checked: an object that holds on to the buffer may ask
+ * after the caller gave it up.
+ *
+ * Errors: ARGUMENT (x is NULL, count is 0), STATE (empty).
  */
 ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x);
 

@@ -152,7 +152,6 @@ ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains)
 
 ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x)
 {
-    EBM_CHECK_HANDLE(buffer, EBM_TYPE_BUFFER);
     const ebm_context *context = ebm_context_of(buffer);
     if (!x || !count)
         return ebm_fail(context, EBM_ERROR_ARGUMENT,

@@ -26,9 +26,6 @@ ebm_status ebm_tail_prepare(ebm_chains *chains, const ebm_model *model,
 {
     const ebm_context *context = ebm_context_of(chains);
     ebm_tail *tail = &chains->tail;
-    ebm_tail_forget(chains);
-    if (!steps)
-        return EBM_OK;
     if (steps > tail->room) {
         size_t elements;
         float *states = NULL, *sizes = NULL;
@@ -50,6 +47,9 @@ ebm_status ebm_tail_prepare(ebm_chains *chains, const ebm_model *model,
         tail->step_sizes = sizes;
         tail->room = steps;
     }
+    ebm_tail_forget(chains);
+    if (!steps)
+        return EBM_OK;
     tail->model = ebm_object_retain((ebm_model *)(uintptr_t)model);
     tail->kept = steps;
     return EBM_OK;

@@ -190,19 +190,32 @@ static ebm_status add_phases(ebm_loss *loss, const ebm_model *model,
     return summarise(context, "chain", m, &loss->chains);
 }
 
-ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,
-                             const float *data, const int32_t *labels,
-                             size_t n, const ebm_chains *chains,
-                             ebm_report *report)
+/* Everything up to the model's gradient. */
+static ebm_status compute(ebm_loss *loss, ebm_model *model, const float *data,
+                          const int32_t *labels, size_t n,
+                          const ebm_chains *chains)
 {
-    EBM_TRY(check_all(loss, model, data, n, chains, report));
     EBM_TRY(prepare(loss, model, loss->kind->has_phases ? n : 1, chains));
     ebm_gradient_sum_clear(loss->sum);
     if (loss->kind->has_phases)
         EBM_TRY(add_phases(loss, model, data, labels, n, chains));
     if (loss->kind->has_kl)
         EBM_TRY(ebm_kl_add(loss, model, chains));
-    EBM_TRY(ebm_gradient_sum_commit(loss->sum, model));
+    return ebm_gradient_sum_commit(loss->sum, model);
+}
+
+ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,
+                             const float *data, const int32_t *labels,
+                             size_t n, const ebm_chains *chains,
+                             ebm_report *report)
+{
+    EBM_TRY(check_all(loss, model, data, n, chains, report));
+    loss->kl.has_drawn = 0;
+    ebm_status status = compute(loss, model, data, labels, n, chains);
+    if (status != EBM_OK) {
+        ebm_kl_undo(loss);
+        return status;
+    }
     if (report)
         write_report(loss, report);
     return EBM_OK;

@@ -155,6 +155,7 @@ static ebm_status add_ent(ebm_loss *loss, const ebm_chains *chains,
         EBM_TRY(ebm_grow_floats(context, &kl->reference, &kl->held, drawn,
                                 "the entropy's reference"));
         EBM_TRY(ebm_buffer_reference(kl->buffer, kl->count, kl->reference));
+        kl->has_drawn = 1;
     }
     EBM_TRY(ebm_entropy_nearest(
         context, chains->states, chains->n, chains->size,
@@ -192,6 +193,13 @@ ebm_status ebm_kl_add(ebm_loss *loss, const ebm_model *model,
                                      ebm_tail_extra(chains, model),
                                      &loss->sum));
     return ebm_tail_backward(chains, model, kl->adjoint, loss->sum);
+}
+
+void ebm_kl_undo(ebm_loss *loss)
+{
+    if (loss->kl.has_drawn)
+        loss->kl.buffer->references--;
+    loss->kl.has_drawn = 0;
 }
 
 double ebm_kl_report(const ebm_loss *loss, ebm_report *report)

@@ -51,6 +51,7 @@ typedef struct ebm_kl_term {
     /* What the last call computed. */
     double opt, ent;
     size_t near_copies;
+    int has_drawn; /* a reference from the buffer */
 } ebm_kl_term;
 
 struct ebm_loss {
@@ -76,6 +77,10 @@ ebm_status ebm_kl_check(const ebm_loss *loss, const ebm_model *model,
    +-(opt_weight L_opt + ent_weight L_ent) to the loss's sum. */
 ebm_status ebm_kl_add(ebm_loss *loss, const ebm_model *model,
                       const ebm_chains *chains);
+
+/* A call of which ebm_kl_add() was a part has failed: takes back the buffer's
+   count of reference draws, so that the call has changed nothing. */
+void ebm_kl_undo(ebm_loss *loss);
 
 /* Writes the term into a report and returns what it adds to the total. */
 double ebm_kl_report(const ebm_loss *loss, ebm_report *report);

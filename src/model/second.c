@@ -107,13 +107,22 @@ ebm_status ebm_model_mixed_backward(ebm_model *model, const float *x,
         return ebm_fail(context, EBM_ERROR_NON_FINITE,
                         "scale holds a value that is not finite");
     ebm_gradient_sum *sum = NULL;
-    EBM_TRY(ebm_gradient_sum_prepare(model, EBM_PASS_TANGENT, n,
-                                     extra_floats(model, n), &sum));
-    batch b = {model, NULL, x, v, scale, labels, n, hv, EBM_OK};
-    ebm_status status = ebm_gradient_sum_for(
-        sum, model, ebm_gradient_sum_slabs(sum, n), slab_tangent, &b);
+    /* Whether the gradient is finite is known only at the end. */
+    float *products =
+        hv ? ebm_alloc(context, n * model->size, sizeof *hv) : hv;
+    if (hv && !products)
+        return ebm_out_of_memory(context, "Hessian-vector products");
+    batch b = {model, NULL, x, v, scale, labels, n, products, EBM_OK};
+    ebm_status status = ebm_gradient_sum_prepare(model, EBM_PASS_TANGENT, n,
+                                                 extra_floats(model, n), &sum);
+    if (status == EBM_OK)
+        status = ebm_gradient_sum_for(
+            sum, model, ebm_gradient_sum_slabs(sum, n), slab_tangent, &b);
     if (status == EBM_OK)
         status = ebm_gradient_sum_commit(sum, model);
+    if (status == EBM_OK && hv)
+        memcpy(hv, products, n * model->size * sizeof *hv);
     ebm_gradient_sum_destroy(sum);
+    ebm_free(context, products);
     return status;
 }

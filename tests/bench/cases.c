@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { BATCH = 128, SIZE = 28, STEPS = 60 };
+enum { BATCH = 128, SIZE = 28, STEPS = 60, KL_STEPS = 40 };
 
 /* What the digits cases share: the network of the du_mordatch example and
    everything that one training iteration needs. */
@@ -11,7 +11,7 @@ typedef struct digits {
     ebm_model *model;
     ebm_chains *chains;
     ebm_sampler *langevin;
-    ebm_loss *nll;
+    ebm_loss *loss;
     ebm_optimizer *adam;
     float *data; /* [BATCH, SIZE, SIZE, 1] */
 } digits;
@@ -42,7 +42,7 @@ static void digits_destroy(void *work)
 {
     digits *w = work;
     ebm_optimizer_destroy(w->adam);
-    ebm_loss_destroy(w->nll);
+    ebm_loss_destroy(w->loss);
     ebm_sampler_destroy(w->langevin);
     ebm_chains_destroy(w->chains);
     ebm_model_destroy(w->model);
@@ -104,8 +104,8 @@ static void *update_small_create(ebm_context *context)
     ebm_chains_destroy(noise);
     BENCH_TRY(ebm_chains_init_uniform(w->chains, -1.0, 1.0));
 
-    BENCH_TRY(ebm_loss_create(context, EBM_LOSS_NLL, &w->nll));
-    BENCH_TRY(ebm_loss_set(w->nll, EBM_LOSS_ENERGY_L2, 0.1));
+    BENCH_TRY(ebm_loss_create(context, EBM_LOSS_NLL, &w->loss));
+    BENCH_TRY(ebm_loss_set(w->loss, EBM_LOSS_ENERGY_L2, 0.1));
     ebm_optimizer *adam = NULL;
     BENCH_TRY(
         ebm_optimizer_create(context, EBM_OPTIMIZER_ADAM, w->model, &adam));
@@ -121,9 +121,46 @@ static void update_small_run(void *work)
 {
     digits *w = work;
     ebm_context *context = w->context;
-    BENCH_TRY(ebm_loss_backward(w->nll, w->model, w->data, NULL, BATCH,
+    BENCH_TRY(ebm_loss_backward(w->loss, w->model, w->data, NULL, BATCH,
                                 w->chains, NULL));
     BENCH_TRY(ebm_optimizer_step(w->adam));
+}
+
+/* kl1-small, klall-small: 40 steps, then L_opt and its parameter gradient
+   through the last one or all of them. */
+
+static digits *kl_create(ebm_context *context, size_t kept)
+{
+    digits *w = chain_small_create(context);
+    ebm_loss *kl = NULL;
+    BENCH_TRY(ebm_sampler_set(w->langevin, EBM_SAMPLER_STEPS, KL_STEPS));
+    BENCH_TRY(
+        ebm_sampler_set(w->langevin, EBM_SAMPLER_KEEP_STEPS, (double)kept));
+    BENCH_TRY(ebm_loss_create(context, EBM_LOSS_KL, &kl));
+    BENCH_TRY(ebm_loss_set(kl, EBM_LOSS_KL_DIRECTION, EBM_KL_MINIMISE));
+    BENCH_TRY(ebm_loss_set(kl, EBM_LOSS_ENT_WEIGHT, 0.0));
+    w->loss = kl;
+    return w;
+}
+
+static void *kl1_small_create(ebm_context *context)
+{
+    return kl_create(context, 1);
+}
+
+static void *klall_small_create(ebm_context *context)
+{
+    return kl_create(context, KL_STEPS);
+}
+
+static void kl_run(void *work)
+{
+    digits *w = work;
+    ebm_context *context = w->context;
+    chain_small_run(w);
+    BENCH_TRY(
+        ebm_loss_backward(w->loss, w->model, NULL, NULL, 0, w->chains, NULL));
+    BENCH_TRY(ebm_model_zero_gradient(w->model));
 }
 
 const bench_case bench_cases[] = {
@@ -131,5 +168,10 @@ const bench_case bench_cases[] = {
      chain_small_create, chain_small_run, digits_destroy},
     {"update-small", "28x28 network, NLL gradient of 128 + 128, clip, Adam",
      update_small_create, update_small_run, digits_destroy},
+    {"kl1-small",
+     "28x28 network, 128 chains, 40 steps, L_opt through the last",
+     kl1_small_create, kl_run, digits_destroy},
+    {"klall-small", "28x28 network, 128 chains, 40 steps, L_opt through all",
+     klall_small_create, kl_run, digits_destroy},
 };
 const size_t bench_case_count = sizeof bench_cases / sizeof bench_cases[0];

@@ -28,9 +28,9 @@ import subprocess
 import sys
 import time
 
-BATCH, SIZE, STEPS = 128, 28, 60
+BATCH, SIZE, STEPS, KL_STEPS = 128, 28, 60, 40
 MAX_LOAD = 0.5
-CASES = ("chain-small", "update-small")
+CASES = ("chain-small", "update-small", "kl1-small", "klall-small")
 
 
 # ------------------------------------------------------------ the worker ---
@@ -96,6 +96,37 @@ def update_small(torch, layout, traced):
     return run
 
 
+def kl_small(kept):
+    """40 steps, then L_opt = -mean E(x) and its parameter gradient through
+    the last `kept` steps, by create_graph. The energy at the end of the path
+    is that of a copy, so that only the path has a gradient."""
+    def case(torch, layout, traced):
+        net = build_network(torch, layout, traced, frozen=False)
+        frozen = build_network(torch, layout, traced, frozen=True)
+        parameters = list(net.parameters())
+        ones = torch.ones(BATCH, 1)
+        noise = torch.empty(BATCH, 1, SIZE, SIZE).contiguous(
+            memory_format=layout)
+
+        def run():
+            x = uniform(torch, layout)
+            for _ in range(KL_STEPS - kept):
+                x.add_(noise.normal_(0, 0.005)).clamp_(-1, 1).requires_grad_()
+                grad, = torch.autograd.grad(frozen(x), x, ones)
+                x = x.detach()
+                x.sub_(grad.clamp_(-0.03, 0.03), alpha=10).clamp_(-1, 1)
+            x.requires_grad_()
+            for _ in range(kept):
+                x = (x + noise.normal_(0, 0.005)).clamp(-1, 1)
+                grad, = torch.autograd.grad(net(x), x, ones,
+                                            create_graph=True)
+                x = (x - 10 * grad.clamp(-0.03, 0.03)).clamp(-1, 1)
+            return torch.autograd.grad(-frozen(x).mean(), parameters,
+                                       allow_unused=True)
+        return run
+    return case
+
+
 def blas_in_use():
     """The BLAS files in this process and what they say of themselves."""
     import ctypes
@@ -122,7 +153,8 @@ def worker(request):
     torch.set_num_threads(request["threads"])
     layout = (torch.channels_last if request["channels_last"]
               else torch.contiguous_format)
-    case = {"chain-small": chain_small, "update-small": update_small}
+    case = {"chain-small": chain_small, "update-small": update_small,
+            "kl1-small": kl_small(1), "klall-small": kl_small(KL_STEPS)}
     run = case[request["case"]](torch, layout, request["traced"])
     for _ in range(3):  # traced code is compiled in its first runs
         run()
