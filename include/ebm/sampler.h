@@ -152,7 +152,8 @@ EBM_API ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
  *
  * Ages and the chains' step count grow by the steps carried out. A chain that
  * turns non-finite stops and is marked (ebm_chains_diverged()); the others
- * finish and the call returns EBM_ERROR_DIVERGED. Chains that were marked
+ * finish and the call returns EBM_ERROR_DIVERGED, or EBM_ERROR_CALLBACK if a
+ * callback stopped the run as well. Chains that were marked
  * before the call stay as they are and do not by themselves cause an error.
  *
  * Workspace is allocated at the first run with a model and kept; no step

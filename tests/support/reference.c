@@ -95,23 +95,6 @@ void ref_flatten(ref_network *ref)
     layer->out[0] = layer->out[1] = 1;
 }
 
-void ref_digits(ref_network *ref)
-{
-    ref_begin(ref, 28, 28, 1);
-    ref_conv2d(ref, 16, 5, 2, 4, 1);
-    ref_swish(ref);
-    ref_conv2d(ref, 32, 3, 2, 1, 1);
-    ref_swish(ref);
-    ref_conv2d(ref, 64, 3, 2, 1, 1);
-    ref_swish(ref);
-    ref_conv2d(ref, 64, 3, 2, 1, 1);
-    ref_swish(ref);
-    ref_flatten(ref);
-    ref_dense(ref, 64, 1);
-    ref_swish(ref);
-    ref_dense(ref, 1, 1);
-}
-
 static ebm_status append_to(ebm_network *network, const ref_layer *layer)
 {
     switch (layer->kind) {

@@ -56,6 +56,21 @@ void ref_free(ref_network *ref);
 /* The digits network of the papers' MNIST experiments, 76,993 parameters. */
 void ref_digits(ref_network *ref);
 
+/* Convolutions of all sorts: height, width, channels; output channels,
+   kernel, stride, padding. */
+enum { REF_CONVOLUTIONS = 18 };
+extern const size_t ref_convolutions[REF_CONVOLUTIONS][7];
+
+/* All kinds of layers in one network, even kernels and odd strides among
+   them. */
+void ref_mixed(ref_network *ref, int bias);
+
+/* Two convolutions and a dense layer on [6, 5, 2]: small enough to call often,
+   deep enough to go wrong; and the library's model of it. */
+enum { REF_SMALL_SIZE = 6 * 5 * 2 };
+void ref_small(ref_network *ref);
+ebm_model *ref_small_model(ebm_context *context, size_t slab, uint64_t seed);
+
 /* Floats of one sample. */
 size_t ref_size(const ref_network *ref);
 

@@ -75,7 +75,7 @@ void EBM_KERNEL(langevin_noise)(const ebm_random *random, size_t n,
 
 /* What the second half gathers over a row. */
 typedef struct gathered {
-    vec finite; /* 0 g + 0 y': zero as long as all is finite, then NaN */
+    vec finite; /* 0 g + 0 y + 0 y': zero while all is finite, then NaN */
     vec_int clipped, clamped;
 } gathered;
 
@@ -96,7 +96,7 @@ static inline void step_vector(const ebm_langevin *langevin, const float *g,
     vec v = clamp(gradient, -clip, clip, &out_of_clip);
     v = clamp(state - langevin->step_size * v, vec_all(langevin->minimum),
               vec_all(langevin->maximum), &out_of_bounds);
-    all->finite += 0.0f * gradient + 0.0f * v;
+    all->finite += 0.0f * gradient + 0.0f * state + 0.0f * v;
     if (count < VEC_LANES) {
         vec_int real = (vec_int)(vec_lane_numbers() < (uint32_t)count);
         out_of_clip &= real;
