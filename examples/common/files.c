@@ -97,7 +97,7 @@ char *find_shipped_images(const char *source_file)
     char *slash = strrchr(folder, '/');
     if (slash != NULL)
         *slash = '\0';
-    char *data = join_path(slash != NULL ? folder : ".", "data");
+    char *data = join_path(slash != NULL ? folder : ".", "../data");
     found = find_idx_images(data);
     free(data);
     free(folder);

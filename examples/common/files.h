@@ -26,7 +26,8 @@ char *find_idx_images(const char *path);
 
 /*
  * The digits that come with the examples: examples/data seen from here, or
- * data beside the program's source file (__FILE__). NULL, or to be freed.
+ * data in the folder above that of a source file (__FILE__). NULL, or to be
+ * freed.
  */
 char *find_shipped_images(const char *source_file);
 

@@ -1,5 +1,6 @@
 #include "metrics.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "plot.h"
@@ -22,24 +23,31 @@ enum {
     CLIPPED,
     CLAMPED_NOISE,
     CLAMPED_STEP,
-    BUFFER_STATES,
-    BUFFER_AGE,
-    COLUMNS
+    STATES,
+    AGE,
+    COLUMNS,
+    /* What the KL term adds. */
+    L_OPT = COLUMNS,
+    L_ENT,
+    L_KL,
+    NEAR_COPIES,
+    COLUMNS_WITH_KL
 };
 
-static const char *const names[COLUMNS] = {
+static const char *const names[COLUMNS_WITH_KL] = {
     "iteration", "seconds",       "loss",         "e_pos",
     "e_neg",     "e_pos_std",     "e_neg_std",    "gradient_norm",
     "clipped",   "clamped_noise", "clamped_step", "buffer_states",
-    "buffer_age"};
+    "buffer_age", "l_opt", "l_ent", "l_kl", "near_copies"};
 
 void metrics_open(metrics *m, ebm_context *context, const char *folder,
-                  size_t iterations)
+                  size_t iterations, int has_kl)
 {
     *m = (metrics){.context = context};
     m->e_pos = try_allocate(iterations, sizeof *m->e_pos);
     m->e_neg = try_allocate(iterations, sizeof *m->e_neg);
-    csv_open(&m->csv, path_in(folder, "metrics.csv"), names, COLUMNS);
+    csv_open(&m->csv, path_in(folder, "metrics.csv"), names,
+             has_kl ? COLUMNS_WITH_KL : COLUMNS);
 }
 
 static void measure_chains(ebm_context *context, const ebm_sampler *sampler,
@@ -59,12 +67,32 @@ static void measure_chains(ebm_context *context, const ebm_sampler *sampler,
     row[CLAMPED_STEP] = step / moved;
 }
 
+/* Terms that were not computed, as their weight was 0, are nan. */
+static void measure_kl(ebm_context *context, const ebm_report *kl, double *row)
+{
+    static const struct {
+        size_t column;
+        ebm_report_key key;
+    } terms[] = {{L_OPT, EBM_REPORT_OPT},
+                 {L_ENT, EBM_REPORT_ENT},
+                 {L_KL, EBM_REPORT_KL},
+                 {NEAR_COPIES, EBM_REPORT_NEAR_COPIES}};
+    for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+        double *value = &row[terms[i].column];
+        ebm_status status = ebm_report_get(kl, terms[i].key, value);
+        if (status == EBM_ERROR_NOT_COMPUTED)
+            *value = NAN;
+        else
+            TRY(status);
+    }
+}
+
 void metrics_row(metrics *m, double seconds, const ebm_report *report,
-                 const ebm_sampler *sampler, const ebm_optimizer *optimizer,
-                 const ebm_buffer *buffer)
+                 const ebm_report *kl, const ebm_sampler *sampler,
+                 const ebm_optimizer *optimizer, const ebm_buffer *buffer)
 {
     ebm_context *context = m->context;
-    double row[COLUMNS];
+    double row[COLUMNS_WITH_KL];
     TRY(ebm_report_get(report, EBM_REPORT_TOTAL, &row[LOSS]));
     TRY(ebm_report_get(report, EBM_REPORT_DATA_ENERGY_MEAN, &row[E_POS]));
     TRY(ebm_report_get(report, EBM_REPORT_CHAIN_ENERGY_MEAN, &row[E_NEG]));
@@ -73,10 +101,17 @@ void metrics_row(metrics *m, double seconds, const ebm_report *report,
     TRY(ebm_optimizer_get_statistic(
         optimizer, EBM_OPTIMIZER_STAT_GRADIENT_NORM, &row[GRADIENT_NORM]));
     TRY(ebm_buffer_get_statistic(buffer, EBM_BUFFER_STAT_SIZE,
-                                 &row[BUFFER_STATES]));
+                                 &row[STATES]));
     TRY(ebm_buffer_get_statistic(buffer, EBM_BUFFER_STAT_AGE_MEAN,
-                                 &row[BUFFER_AGE]));
+                                 &row[AGE]));
     measure_chains(context, sampler, row);
+    if (kl != NULL)
+        measure_kl(context, kl, row);
+    if (kl != NULL && kl != report) {
+        double more;
+        TRY(ebm_report_get(kl, EBM_REPORT_TOTAL, &more));
+        row[LOSS] += more;
+    }
     m->e_pos[m->count] = row[E_POS];
     m->e_neg[m->count] = row[E_NEG];
     row[ITERATION] = (double)++m->count;

@@ -23,6 +23,8 @@ static void print_help(const char *program, const char *intro,
         printf("  %-18s %s", left, rows[i].help);
         if (rows[i].number != NULL)
             printf(" (%" PRIu64 ")", *rows[i].number);
+        else if (rows[i].real != NULL)
+            printf(" (%g)", *rows[i].real);
         else if (*rows[i].text != NULL)
             printf(" (%s)", *rows[i].text);
         putchar('\n');
@@ -42,6 +44,18 @@ static uint64_t parse_number(const option_row *row, const char *text)
         fail(EXIT_USAGE, "--%s: %s is outside %" PRIu64 " to %" PRIu64,
              row->name, text, row->minimum, row->maximum);
     return number;
+}
+
+static double parse_real(const option_row *row, const char *text)
+{
+    char *end = NULL;
+    double real = strtod(text, &end);
+    if (end == text || *end != '\0')
+        fail(EXIT_USAGE, "--%s: '%s' is not a number", row->name, text);
+    if (!(real >= row->least && real <= row->most)) /* NaN is outside, too */
+        fail(EXIT_USAGE, "--%s: %s is outside %g to %g", row->name, text,
+             row->least, row->most);
+    return real;
 }
 
 void options_parse(int argc, char **argv, const char *intro,
@@ -69,6 +83,8 @@ void options_parse(int argc, char **argv, const char *intro,
         const option_row *row = &rows[index];
         if (row->number != NULL)
             *row->number = parse_number(row, optarg);
+        else if (row->real != NULL)
+            *row->real = parse_real(row, optarg);
         else if (optarg[0] == '\0')
             fail(EXIT_USAGE, "--%s: the %s is empty", row->name, row->value);
         else

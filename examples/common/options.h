@@ -14,11 +14,13 @@ typedef struct option_row {
     const char *name;  /* without the dashes */
     const char *value; /* what the help calls the value: "N", "FILE" */
     const char *help;
-    /* Where the value goes: one of the two is set. A whole number must lie in
-       minimum .. maximum. */
+    /* Where the value goes: one of the three is set. A whole number must lie
+       in minimum .. maximum, a real one in least .. most. */
     const char **text;
     uint64_t *number;
     uint64_t minimum, maximum;
+    double *real;
+    double least, most;
 } option_row;
 
 /*

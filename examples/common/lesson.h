@@ -1,0 +1,72 @@
+/*
+ * A lesson: the parts of a training run, wired together by the program, and
+ * what surrounds its iterations: the loop, the files and the pictures.
+ */
+#ifndef EXAMPLES_COMMON_LESSON_H
+#define EXAMPLES_COMMON_LESSON_H
+
+#include <stddef.h>
+
+#include <ebm/ebm.h>
+
+#include "settings.h"
+
+enum { ZOOM = 3 }; /* of pictures */
+
+typedef struct lesson {
+    settings s;
+    ebm_context *context;
+    ebm_dataset *digits;
+    ebm_model *model;
+    ebm_sampler *langevin;
+    ebm_buffer *buffer;
+    ebm_chains *chains;
+    ebm_loss *loss;
+    ebm_loss *kl; /* a second loss: the KL term alone, or NULL */
+    ebm_optimizer *adam;
+    ebm_report *report, *kl_report; /* of the losses */
+    size_t height, width, channels, elements; /* of one image */
+    float *data;                              /* a batch of digits */
+    size_t done;                              /* iterations so far */
+    double e_pos, e_neg;                      /* the last mean energies */
+    double start;                             /* seconds on the clock */
+} lesson;
+
+/* Begins with a context, and with all else still to be built. */
+lesson lesson_begin(const settings *s);
+
+/* Opens the digits and builds what follows from them: the network, the
+   sampler with so many steps, Adam, the chains and the reports. */
+void lesson_build(lesson *l, size_t steps);
+
+/* One iteration, as the program writes it. */
+typedef ebm_status (*lesson_step)(lesson *l);
+
+/* Trains until the iterations are over, Ctrl-C, or divergence, and saves model
+   and buffer. Returns the last status: what is there after a divergence is
+   finite and worth keeping, since every call leaves its objects as they were
+   when it fails. */
+ebm_status lesson_train(lesson *l, lesson_step step);
+
+/* Walks 64 chains from fresh noise through the list's last number of steps:
+   all ends as samples.png, the way of the first eight as chain.png with a
+   column for each number in the list. Returns their mean energy. */
+double lesson_sample(lesson *l, const size_t *steps, size_t count);
+
+/* The same with a saved model instead of a trained one. e_pos is that of a
+   batch of digits, when there are digits of the model's shape. */
+void lesson_sample_saved(lesson *l, const char *model, const size_t *steps,
+                         size_t count);
+
+/* Reads a model that an option named. */
+ebm_model *lesson_load(lesson *l, const char *option, const char *file);
+
+/* Walks chains with an observer that may stop them, and lets chains that
+   diverged be where they are: a picture shows them so. */
+void lesson_walk(lesson *l, ebm_sampler *langevin, const ebm_model *model,
+                 ebm_chains *chains);
+
+/* Prints the last line, gives everything back, and returns the exit code. */
+int lesson_end(lesson *l, ebm_status status);
+
+#endif

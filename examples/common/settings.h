@@ -1,0 +1,24 @@
+/*
+ * The options that every lesson has, read beside those of its own.
+ */
+#ifndef EXAMPLES_COMMON_SETTINGS_H
+#define EXAMPLES_COMMON_SETTINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "options.h"
+
+enum { BUFFER_STATES = 8192 }; /* what a lesson's replay buffer holds */
+
+typedef struct settings {
+    const char *data, *out;
+    uint64_t iterations, batch, seed, threads;
+} settings;
+
+/* Reads the command line, the lesson's own options into the targets of their
+   rows, and makes the folder for the files. */
+settings settings_parse(int argc, char **argv, const char *intro,
+                        const option_row *own, size_t count);
+
+#endif
