@@ -59,8 +59,8 @@ static int tangent(const float *params, const float *x, const int32_t *labels,
                    size_t n, const float *v, const float *scale, float *hv,
                    float *param_grad, void *user)
 {
-    (void)labels;
-    (void)user;
+    if (user)
+        *(int32_t *)user = labels[n - 1];
     for (size_t i = 0; i < n * SIZE; i++) {
         hv[i] = params[0] * v[i];
         if (param_grad) {
@@ -71,12 +71,14 @@ static int tangent(const float *params, const float *x, const int32_t *labels,
     return 0;
 }
 
-static ebm_model *quadratic(ebm_context *context, const float *theta)
+/* The last label of each pass goes to *seen, unless that is NULL. */
+static ebm_model *quadratic(ebm_context *context, const float *theta,
+                            int32_t *seen)
 {
     ebm_model *model = NULL;
     ebm_energy_ops ops = {sizeof ops, 2, energy_grad, NULL, tangent};
     assert_ok(
-        ebm_model_create_custom(context, 1, 1, SIZE, &ops, NULL, &model));
+        ebm_model_create_custom(context, 1, 1, SIZE, &ops, seen, &model));
     assert_ok(ebm_model_set_parameters(model, 0, theta, 2));
     return model;
 }
@@ -91,7 +93,7 @@ static void closed_form_of_a_quadratic(void **state)
     const float theta[2] = {0.8f, -0.3f};
     const double s = (double)0.3f, r = 1 - s * (double)theta[0];
     ebm_context *context = test_context_threads(2);
-    ebm_model *model = quadratic(context, theta);
+    ebm_model *model = quadratic(context, theta, NULL);
     for (size_t c = 0; c < TEST_COUNT(kept); c++) {
         int m = kept[c];
         ebm_sampler *sampler = langevin(context, T, m, s, 0);
@@ -132,16 +134,19 @@ static void steps_may_differ_in_size(void **state)
     (void)state;
     enum { T = 5 };
     const float theta[2] = {0.8f, -0.3f};
+    const int32_t labels[N] = {1, 2, 3, 4, 5, 6, 7};
+    int32_t seen = -1;
     ebm_context *context = test_context_threads(1);
-    ebm_model *model = quadratic(context, theta);
+    ebm_model *model = quadratic(context, theta, &seen);
     ebm_sampler *sampler = langevin(context, T, T, 0.5, 0.4);
     ebm_chains *chains = NULL;
-    float w[N * SIZE];
+    float w[N * SIZE], x[N * SIZE];
     uint64_t random = 7;
     double sum[2] = {0, 0};
     test_fill_normal(&random, w, N * SIZE, 1);
+    test_fill_normal(&random, x, N * SIZE, 1);
     assert_ok(ebm_chains_create(context, N, 1, 1, SIZE, 4, &chains));
-    assert_ok(ebm_chains_init_normal(chains, 0, 1));
+    assert_ok(ebm_chains_set_states(chains, x, labels, EBM_ORIGIN_DATA));
     assert_ok(ebm_sampler_run(sampler, model, chains));
     for (int k = 0; k < T; k++) {
         assert_true(chains->tail.step_sizes[k] == 0.5f);
@@ -160,6 +165,7 @@ static void steps_may_differ_in_size(void **state)
     }
     differentiate(chains, model, w);
     assert_arrays_near(ebm_model_gradient(model), sum, 2, 1e-5);
+    assert_int_equal(seen, 7);
     ebm_chains_destroy(chains);
     ebm_sampler_destroy(sampler);
     ebm_model_destroy(model);
