@@ -17,6 +17,7 @@ lesson lesson_begin(const settings *s)
 {
     lesson l = {.s = *s, .e_pos = NAN, .e_neg = NAN, .start = seconds_now()};
     ebm_context *context = NULL;
+    make_folder(s->out);
     TRY(ebm_context_create(&context));
     if (s->threads > 0)
         TRY(ebm_context_set(context, EBM_CONTEXT_THREADS, (double)s->threads));
@@ -44,15 +45,22 @@ static int load_digits(lesson *l)
     return 1;
 }
 
+void lesson_open_digits(lesson *l)
+{
+    if (!load_digits(l))
+        fail(EXIT_USAGE, "no digits found; say where with --data");
+}
+
 void lesson_build(lesson *l, size_t steps)
 {
     ebm_context *context = l->context;
-    if (!load_digits(l))
-        fail(EXIT_USAGE, "no digits found; say where with --data");
     l->model =
         digits_model(context, l->height, l->width, l->channels, l->s.seed);
     l->langevin = digits_langevin(context, steps);
     l->adam = digits_adam(context, l->model);
+    TRY(ebm_buffer_create(context, BUFFER_STATES, l->height, l->width,
+                          l->channels, l->s.seed, &l->buffer));
+    TRY(ebm_buffer_set(l->buffer, EBM_BUFFER_POLICY, EBM_BUFFER_FIFO));
     TRY(ebm_chains_create(context, l->s.batch, l->height, l->width,
                           l->channels, l->s.seed, &l->chains));
     TRY(ebm_report_create(context, &l->report));
@@ -169,10 +177,16 @@ double lesson_sample(lesson *l, const size_t *steps, size_t count)
 
 ebm_model *lesson_load(lesson *l, const char *option, const char *file)
 {
+    ebm_context *context = l->context;
     ebm_model *model = NULL;
-    if (ebm_model_load(l->context, file, &model) != EBM_OK)
-        fail(EXIT_USAGE, "--%s: %s", option,
-             ebm_context_last_error(l->context));
+    size_t height, width, channels;
+    if (ebm_model_load(context, file, &model) != EBM_OK)
+        fail(EXIT_USAGE, "--%s: %s", option, ebm_context_last_error(context));
+    TRY(ebm_model_shape(model, &height, &width, &channels));
+    if (l->digits != NULL &&
+        (height != l->height || width != l->width || channels != l->channels))
+        fail(EXIT_USAGE, "--%s: %s is for other images than %zu x %zu x %zu",
+             option, file, l->height, l->width, l->channels);
     return model;
 }
 

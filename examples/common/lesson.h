@@ -24,7 +24,7 @@ typedef struct lesson {
     ebm_loss *loss;
     ebm_loss *kl; /* a second loss: the KL term alone, or NULL */
     ebm_optimizer *adam;
-    ebm_report *report, *kl_report; /* of the losses */
+    ebm_report *report, *kl_report;           /* of the losses */
     size_t height, width, channels, elements; /* of one image */
     float *data;                              /* a batch of digits */
     size_t done;                              /* iterations so far */
@@ -32,11 +32,16 @@ typedef struct lesson {
     double start;                             /* seconds on the clock */
 } lesson;
 
-/* Begins with a context, and with all else still to be built. */
+/* Begins with a folder for the files and a context; all else is still to be
+   built. */
 lesson lesson_begin(const settings *s);
 
-/* Opens the digits and builds what follows from them: the network, the
-   sampler with so many steps, Adam, the chains and the reports. */
+/* Opens the digits; without any the program ends. */
+void lesson_open_digits(lesson *l);
+
+/* Builds what follows from the digits: the network, the sampler with so many
+   steps, Adam, the chains, the reports, and an empty buffer, out of which the
+   oldest states go when it is full. */
 void lesson_build(lesson *l, size_t steps);
 
 /* One iteration, as the program writes it. */
@@ -58,7 +63,8 @@ double lesson_sample(lesson *l, const size_t *steps, size_t count);
 void lesson_sample_saved(lesson *l, const char *model, const size_t *steps,
                          size_t count);
 
-/* Reads a model that an option named. */
+/* Reads a model that an option named. When digits are open, it must be one of
+   their shape. */
 ebm_model *lesson_load(lesson *l, const char *option, const char *file);
 
 /* Walks chains with an observer that may stop them, and lets chains that

@@ -35,10 +35,11 @@ enum {
 };
 
 static const char *const names[COLUMNS_WITH_KL] = {
-    "iteration", "seconds",       "loss",         "e_pos",
-    "e_neg",     "e_pos_std",     "e_neg_std",    "gradient_norm",
-    "clipped",   "clamped_noise", "clamped_step", "buffer_states",
-    "buffer_age", "l_opt", "l_ent", "l_kl", "near_copies"};
+    "iteration",  "seconds",       "loss",         "e_pos",
+    "e_neg",      "e_pos_std",     "e_neg_std",    "gradient_norm",
+    "clipped",    "clamped_noise", "clamped_step", "buffer_states",
+    "buffer_age", "l_opt",         "l_ent",        "l_kl",
+    "near_copies"};
 
 void metrics_open(metrics *m, ebm_context *context, const char *folder,
                   size_t iterations, int has_kl)
@@ -100,10 +101,8 @@ void metrics_row(metrics *m, double seconds, const ebm_report *report,
     TRY(ebm_report_get(report, EBM_REPORT_CHAIN_ENERGY_STD, &row[E_NEG_STD]));
     TRY(ebm_optimizer_get_statistic(
         optimizer, EBM_OPTIMIZER_STAT_GRADIENT_NORM, &row[GRADIENT_NORM]));
-    TRY(ebm_buffer_get_statistic(buffer, EBM_BUFFER_STAT_SIZE,
-                                 &row[STATES]));
-    TRY(ebm_buffer_get_statistic(buffer, EBM_BUFFER_STAT_AGE_MEAN,
-                                 &row[AGE]));
+    TRY(ebm_buffer_get_statistic(buffer, EBM_BUFFER_STAT_SIZE, &row[STATES]));
+    TRY(ebm_buffer_get_statistic(buffer, EBM_BUFFER_STAT_AGE_MEAN, &row[AGE]));
     measure_chains(context, sampler, row);
     if (kl != NULL)
         measure_kl(context, kl, row);

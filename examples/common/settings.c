@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files.h"
 #include "try.h"
 
 settings settings_parse(int argc, char **argv, const char *intro,
@@ -29,6 +28,5 @@ settings settings_parse(int argc, char **argv, const char *intro,
     memcpy(rows + COMMON, own, count * sizeof *own);
     options_parse(argc, argv, intro, rows, COMMON + count);
     free(rows);
-    make_folder(s.out);
     return s;
 }

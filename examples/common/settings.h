@@ -17,7 +17,7 @@ typedef struct settings {
 } settings;
 
 /* Reads the command line, the lesson's own options into the targets of their
-   rows, and makes the folder for the files. */
+   rows. */
 settings settings_parse(int argc, char **argv, const char *intro,
                         const option_row *own, size_t count);
 

@@ -164,7 +164,8 @@ EBM_API ebm_status ebm_buffer_fill_data(ebm_buffer *buffer,
  * @param labels  [n], or NULL for all 0.
  * @param origin  of all of them.
  *
- * Errors: HANDLE, ARGUMENT (x is NULL, n is 0, no such origin), NON_FINITE.
+ * Errors: HANDLE, ARGUMENT (x is NULL, n is 0, no such origin), OVERFLOW,
+ * NON_FINITE.
  * Thread safety: one thread a buffer. Since: 0.1.
  */
 EBM_API ebm_status ebm_buffer_add(ebm_buffer *buffer, const float *x,

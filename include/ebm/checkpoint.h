@@ -8,9 +8,12 @@
  * nn.Sequential.load_state_dict() takes them as they are. The layer list
  * stands in the header's __metadata__, so a file alone rebuilds the model.
  *
+ * The slab size is not part of the file: a model that was built with its own
+ * EBM_NETWORK_SLAB may lose its last bits.
+ *
  * Files are written beside the target under a temporary name, flushed to the
- * disk and renamed, and they are read as hostile: every length is checked
- * before memory is asked for.
+ * disk and renamed (a symbolic link at the target is replaced), and they are
+ * read as hostile: every length is checked before memory is asked for.
  */
 #ifndef EBM_CHECKPOINT_H
 #define EBM_CHECKPOINT_H

@@ -3,9 +3,11 @@
  * The context: what all objects of a program share.
  *
  * A context holds the number of threads, the allocator, the log callback and
- * the text of the last error. There is no global state: two contexts in one
- * process do not know of each other. Every other object is created from a
- * context and keeps it alive, so destroying in any order is valid.
+ * the text of the last error. Two contexts in one process do not know of each
+ * other: there is no global state, but for one number that some BLAS libraries
+ * keep and this one restores (docs/threading.md). Every other object is
+ * created from a context and keeps it alive, so destroying in any order is
+ * valid.
  */
 #ifndef EBM_CONTEXT_H
 #define EBM_CONTEXT_H
@@ -127,7 +129,8 @@ EBM_API ebm_status ebm_context_option(ebm_context_key key, const char **name,
 
 /**
  * Sends log lines to a function; NULL (the initial state) drops them. The
- * library prints nothing by itself.
+ * library prints nothing by itself. What is logged: chains that diverged and
+ * optimizer steps that were refused, as warnings.
  *
  * Errors: HANDLE. Thread safety: not while another thread uses this context.
  * Since: 0.1.

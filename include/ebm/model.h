@@ -107,6 +107,16 @@ EBM_API ebm_status ebm_model_shape(const ebm_model *model, size_t *height,
                                    size_t *width, size_t *channels);
 
 /**
+ * How many samples go through the model together (see EBM_NETWORK_SLAB): the
+ * unit in which chains are split over objects or processes without changing a
+ * bit. 0 for a custom model, whose callbacks get whole batches, and for a
+ * wrong handle.
+ *
+ * Errors: none. Thread safety: any thread. Since: 0.1.
+ */
+EBM_API size_t ebm_model_slab_size(const ebm_model *model);
+
+/**
  * Length of the flat parameter array; 0 for a wrong handle.
  *
  * Errors: none. Thread safety: any thread. Since: 0.1.

@@ -109,9 +109,9 @@ EBM_API ebm_status ebm_network_shape(const ebm_network *network,
  * @param channels  output channels, at least 1.
  * @param kernel    rows and columns of the kernel, at least 1.
  * @param stride    at least 1.
- * @param padding   rows and columns of zeros on each side, less than kernel.
+ * @param padding   rows and columns of zeros on each side.
  *
- * Errors: HANDLE, ARGUMENT (a size of 0, padding too large), SHAPE (the
+ * Errors: HANDLE, ARGUMENT (a size of 0), SHAPE (the
  * kernel does not fit into the padded image; after flatten), OVERFLOW,
  * MEMORY. Thread safety: one thread a builder. Since: 0.1.
  */

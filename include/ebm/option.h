@@ -8,6 +8,9 @@
  * value that is NaN, outside [minimum, maximum], or fractional where the kind
  * is not EBM_OPTION_REAL, is EBM_ERROR_RANGE and changes nothing.
  *
+ * Open ends are closed at a float: "> 0" begins at the least normal one,
+ * 1.18e-38, and "1 (excluded)" ends at 0.9999999.
+ *
  * Infinity is a value like any other where the range allows it: a clip at
  * infinity is no clip, a bound at infinity is no bound.
  */

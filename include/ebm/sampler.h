@@ -84,6 +84,11 @@ typedef enum ebm_sampler_statistic {
  * Watches a run. Called after every so many steps, with all chains joined, on
  * the thread that called ebm_sampler_run().
  *
+ * It may read anything, change the sampler's step size, noise, clip and bounds
+ * (they hold from the next step on), write the model's parameters, and destroy
+ * handles. Moving or restarting these chains, or running this sampler, is
+ * EBM_ERROR_STATE.
+ *
  * @param step    steps of this run so far, from 1 on.
  * @param chains  to read; valid during the call.
  * @return 0 to go on; anything else stops the run, which then returns
@@ -161,9 +166,10 @@ EBM_API ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
  *
  * Errors: HANDLE, CONTEXT, SHAPE (model and chains differ), RANGE (STATE_MIN
  * > STATE_MAX, KEEP_STEPS > STEPS, or a step count beyond 2^44), STATE (the
- * model's parameters are lent), MEMORY, DIVERGED, CALLBACK. Only DIVERGED and
- * CALLBACK change the chains. Thread safety: one thread a sampler and a chains
- * object. Since: 0.1.
+ * model's parameters are lent, before the run or by a callback; the sampler or
+ * the chains are in the middle of a run), MEMORY, DIVERGED, CALLBACK. Only
+ * DIVERGED and CALLBACK change the chains. Thread safety: one thread a sampler
+ * and a chains object. Since: 0.1.
  */
 EBM_API ebm_status ebm_sampler_run(ebm_sampler *sampler,
                                    const ebm_model *model, ebm_chains *chains);

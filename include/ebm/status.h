@@ -26,7 +26,8 @@ typedef enum ebm_status {
 
     /** A pointer is NULL that must not be, a size is zero, a word unknown. */
     EBM_ERROR_ARGUMENT = 1,
-    /** Not a handle of this type, or one that was destroyed. */
+    /** Not a handle of this type, or one that was destroyed. Best effort: once
+        the last object that refers to a handle is gone, so is its memory. */
     EBM_ERROR_HANDLE = 2,
     /** A number lies outside its documented range. */
     EBM_ERROR_RANGE = 3,

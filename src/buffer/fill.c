@@ -6,6 +6,7 @@
 
 #include "chains/chains.h"
 #include "core/context.h"
+#include "core/memory.h"
 #include "dataset/dataset.h"
 #include "kernel/kernels.h"
 
@@ -172,6 +173,9 @@ ebm_status ebm_buffer_add(ebm_buffer *buffer, const float *x,
     const ebm_context *context = ebm_context_of(buffer);
     if (!x || !n)
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "x is NULL or n is 0");
+    size_t elements;
+    EBM_TRY(ebm_check_size(context, n, buffer->height, buffer->width,
+                           buffer->channels, &elements));
     EBM_TRY(ebm_check_origin(context, origin));
     EBM_TRY(ebm_check_finite(context, "states", x, n, buffer->size));
     buffer->layout++;

@@ -83,6 +83,7 @@ void ebm_chains_destroy(ebm_chains *chains)
 ebm_status ebm_chains_set_first_stream(ebm_chains *chains, uint64_t first)
 {
     EBM_CHECK_HANDLE(chains, EBM_TYPE_CHAINS);
+    EBM_TRY(ebm_chains_check_still(chains));
     if (first > EBM_RANDOM_LIMIT - chains->n)
         return ebm_fail(ebm_context_of(chains), EBM_ERROR_RANGE,
                         "streams from %llu on leave no room for %zu chains",
@@ -178,6 +179,14 @@ size_t ebm_chains_first_diverged(const ebm_chains *chains)
     while (i < chains->n && !chains->diverged[i])
         i++;
     return i;
+}
+
+ebm_status ebm_chains_check_still(const ebm_chains *chains)
+{
+    if (!chains->is_moving)
+        return EBM_OK;
+    return ebm_fail(ebm_context_of(chains), EBM_ERROR_STATE,
+                    "the chains are in the middle of a run");
 }
 
 ebm_status ebm_chains_check_healthy(const ebm_chains *chains)

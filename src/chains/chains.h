@@ -24,7 +24,7 @@ typedef struct ebm_tail {
     uint8_t *masks;    /* [room, n, size]: EBM_MASK_ bits of each element */
     float *step_sizes; /* [room] */
     ebm_model *model;
-    uint64_t version; /* of the model's parameters */
+    uint64_t version; /* of the model's parameters, when the run began */
     int is_complete;
 } ebm_tail;
 
@@ -53,7 +53,13 @@ struct ebm_chains {
     size_t *slots;
 
     ebm_tail tail;
+
+    /* A run is moving them: a callback of that run must not. */
+    int is_moving;
 };
+
+/* STATE with a text while a run is moving the chains. */
+ebm_status ebm_chains_check_still(const ebm_chains *chains);
 
 /* Frees the tail's memory: tail.c. */
 void ebm_tail_free(ebm_chains *chains);

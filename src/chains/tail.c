@@ -51,6 +51,7 @@ ebm_status ebm_tail_prepare(ebm_chains *chains, const ebm_model *model,
     if (!steps)
         return EBM_OK;
     tail->model = ebm_object_retain((ebm_model *)(uintptr_t)model);
+    tail->version = model->version;
     tail->kept = steps;
     return EBM_OK;
 }
@@ -83,8 +84,11 @@ uint8_t *ebm_tail_masks(const ebm_chains *chains, size_t k, size_t chain)
 
 void ebm_tail_complete(ebm_chains *chains, const ebm_model *model)
 {
-    chains->tail.version = model->version;
-    chains->tail.is_complete = chains->tail.kept != 0;
+    /* An observer may have written the parameters in between. */
+    if (chains->tail.kept && chains->tail.version == model->version)
+        chains->tail.is_complete = 1;
+    else
+        ebm_tail_forget(chains);
 }
 
 void ebm_tail_forget(ebm_chains *chains)

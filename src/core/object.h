@@ -49,6 +49,19 @@ void *ebm_object_create(ebm_context *context, ebm_type type, size_t size,
 void *ebm_object_retain(void *object);
 void ebm_object_release(void *object);
 
+/* Around what may call back into the caller's code: the callback may let go of
+   the handles that the call works with. const is about the object, not about
+   who holds it. */
+static inline void ebm_object_hold(const void *object)
+{
+    ebm_object_retain((void *)(uintptr_t)object);
+}
+
+static inline void ebm_object_let_go(const void *object)
+{
+    ebm_object_release((void *)(uintptr_t)object);
+}
+
 /* The public destroy: ignores NULL, a wrong type and a second call. */
 void ebm_object_destroy(void *object, ebm_type type);
 

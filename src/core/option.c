@@ -20,11 +20,11 @@ ebm_status ebm_option_check(const ebm_context *context,
     /* Written so that NaN fails. */
     if (!(value >= row->minimum && value <= row->maximum))
         return ebm_fail(context, EBM_ERROR_RANGE,
-                        "%s = %g is outside [%g, %g]", row->name, value,
-                        row->minimum, row->maximum);
+                        "%s = %.10g is outside [%.10g, %.10g]", row->name,
+                        value, row->minimum, row->maximum);
     if (row->kind != EBM_OPTION_REAL && value != floor(value))
         return ebm_fail(context, EBM_ERROR_RANGE,
-                        "%s = %g is not a whole number", row->name, value);
+                        "%s = %.10g is not a whole number", row->name, value);
     return EBM_OK;
 }
 

@@ -79,6 +79,10 @@ static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
     EBM_CHECK_HANDLE(chains, EBM_TYPE_CHAINS);
     EBM_CHECK_SAME_CONTEXT(loss, model);
     EBM_CHECK_SAME_CONTEXT(loss, chains);
+    if (loss->is_running)
+        return ebm_fail(ebm_context_of(loss), EBM_ERROR_STATE,
+                        "the loss is in the middle of a pass");
+    EBM_TRY(ebm_chains_check_still(chains));
     if (report) {
         EBM_CHECK_HANDLE(report, EBM_TYPE_REPORT);
         EBM_CHECK_SAME_CONTEXT(loss, report);
@@ -210,13 +214,18 @@ ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,
                              ebm_report *report)
 {
     EBM_TRY(check_all(loss, model, data, n, chains, report));
+    const void *held[] = {loss, model, chains, report};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        ebm_object_hold(held[i]);
+    loss->is_running = 1;
     loss->kl.has_drawn = 0;
     ebm_status status = compute(loss, model, data, labels, n, chains);
-    if (status != EBM_OK) {
+    if (status != EBM_OK)
         ebm_kl_undo(loss);
-        return status;
-    }
-    if (report)
+    else if (report)
         write_report(loss, report);
-    return EBM_OK;
+    loss->is_running = 0;
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        ebm_object_let_go(held[i]);
+    return status;
 }

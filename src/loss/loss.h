@@ -58,6 +58,7 @@ struct ebm_loss {
     ebm_object object;
     const ebm_loss_row *kind;
     double values[EBM_LOSS_KEYS];
+    int is_running; /* a callback must not begin another pass */
 
     /* Workspace, kept between calls and made anew for a model of another
        size. No model is referred to: its own call hands it in. */

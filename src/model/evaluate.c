@@ -80,9 +80,11 @@ static ebm_status evaluate(const ebm_model *model, ebm_pass_mode mode,
 {
     EBM_TRY(ebm_model_check_batch(model, x, n));
     ebm_slab_memory memory = {0};
+    ebm_object_hold(model);
     ebm_status status =
         ebm_model_evaluate(model, &memory, mode, x, labels, n, energy, grad);
     ebm_slab_memory_free(&memory);
+    ebm_object_let_go(model);
     return status;
 }
 
@@ -121,6 +123,7 @@ ebm_status ebm_model_backward(ebm_model *model, const float *x,
         return ebm_fail(context, EBM_ERROR_NON_FINITE,
                         "scale holds a value that is not finite");
     ebm_gradient_sum *sum = NULL;
+    ebm_object_hold(model);
     float *energies = ebm_alloc(context, n, sizeof *energies);
     ebm_energy_scale given = {.given = scale};
     ebm_status status =
@@ -136,5 +139,6 @@ ebm_status ebm_model_backward(ebm_model *model, const float *x,
         memcpy(energy, energies, n * sizeof *energy);
     ebm_gradient_sum_destroy(sum);
     ebm_free(context, energies);
+    ebm_object_let_go(model);
     return status;
 }

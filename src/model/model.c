@@ -69,6 +69,11 @@ ebm_status ebm_model_shape(const ebm_model *model, size_t *height,
     return EBM_OK;
 }
 
+size_t ebm_model_slab_size(const ebm_model *model)
+{
+    return ebm_object_is(model, EBM_TYPE_MODEL) ? model->slab : 0;
+}
+
 size_t ebm_model_parameter_count(const ebm_model *model)
 {
     return ebm_object_is(model, EBM_TYPE_MODEL) ? model->parameter_count : 0;

@@ -4,7 +4,7 @@
  * A slab is a fixed number of samples that go through the model together.
  * A sample's place in its slab (its slot) is part of what fixes its bits, so
  * slots are given out by sample number or random stream, and empty slots are
- * padding (zeros). A model made of callbacks takes whole batches instead, on
+ * padding. A model made of callbacks takes whole batches instead, on
  * the caller's thread: its slab is 0.
  *
  * A pass may run on many slabs at once. It needs a workspace of its own,

@@ -84,12 +84,14 @@ ebm_status ebm_model_hessian_vector(const ebm_model *model, const float *x,
     ebm_slab_memory memory = {0};
     EBM_TRY(ebm_slab_memory_prepare(&memory, model, EBM_PASS_TANGENT, n,
                                     extra_floats(model, n)));
+    ebm_object_hold(model);
     batch b = {model, &memory, x, v, NULL, labels, n, hv, EBM_OK};
     ebm_slab_for(model, ebm_slab_count(&memory, n), task_tangent, &b);
     ebm_slab_memory_free(&memory);
     ebm_status status = (ebm_status)atomic_load(&b.status);
     if (status != EBM_OK)
         ebm_fail(context, status, "the energy's callback returned an error");
+    ebm_object_let_go(model);
     return status;
 }
 
@@ -112,6 +114,7 @@ ebm_status ebm_model_mixed_backward(ebm_model *model, const float *x,
         hv ? ebm_alloc(context, n * model->size, sizeof *hv) : hv;
     if (hv && !products)
         return ebm_out_of_memory(context, "Hessian-vector products");
+    ebm_object_hold(model);
     batch b = {model, NULL, x, v, scale, labels, n, products, EBM_OK};
     ebm_status status = ebm_gradient_sum_prepare(model, EBM_PASS_TANGENT, n,
                                                  extra_floats(model, n), &sum);
@@ -124,5 +127,6 @@ ebm_status ebm_model_mixed_backward(ebm_model *model, const float *x,
         memcpy(hv, products, n * model->size * sizeof *hv);
     ebm_gradient_sum_destroy(sum);
     ebm_free(context, products);
+    ebm_object_let_go(model);
     return status;
 }

@@ -97,9 +97,12 @@ void ebm_slab_load(const ebm_slab_memory *memory, ebm_slab *slab,
     if (memory->is_whole)
         slab->n = after;
     float *rows = (float *)(uintptr_t)slab->x;
-    memset(rows, 0, first_slot * size * sizeof *rows);
     memcpy(rows + first_slot * size, x, count * size * sizeof *rows);
-    memset(rows + after * size, 0, (slab->n - after) * size * sizeof *rows);
+    /* Padding repeats the first sample, so that it is finite where that is:
+       a scale of 0 makes nothing of infinity vanish. */
+    for (size_t i = 0; i < slab->n; i++)
+        if (i < first_slot || i >= after)
+            memcpy(rows + i * size, x, size * sizeof *rows);
     if (!labels) {
         slab->labels = NULL;
         return;

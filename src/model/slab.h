@@ -41,7 +41,8 @@ static inline size_t ebm_slab_count(const ebm_slab_memory *memory, size_t n)
 }
 
 /* Copies count samples into slots first_slot, ... of a slab; all other slots
-   become padding. labels may be NULL. A whole batch becomes slab->n long. */
+   become padding, copies of the first. labels may be NULL. A whole batch
+   becomes slab->n long. */
 void ebm_slab_load(const ebm_slab_memory *memory, ebm_slab *slab,
                    size_t first_slot, size_t count, const float *x,
                    const int32_t *labels);

@@ -24,9 +24,9 @@ static const ebm_option_row rows[EBM_SAMPLER_KEYS] = {
     [EBM_SAMPLER_GRADIENT_CLIP] = {"gradient_clip", EBM_OPTION_REAL,
                                    EBM_ABOVE_ZERO, INFINITY, INFINITY},
     [EBM_SAMPLER_STATE_MIN] = {"state_min", EBM_OPTION_REAL, -INFINITY,
-                               INFINITY, -INFINITY},
-    [EBM_SAMPLER_STATE_MAX] = {"state_max", EBM_OPTION_REAL, -INFINITY,
-                               INFINITY, INFINITY},
+                               EBM_FLOAT_LARGEST, -INFINITY},
+    [EBM_SAMPLER_STATE_MAX] = {"state_max", EBM_OPTION_REAL,
+                               -EBM_FLOAT_LARGEST, INFINITY, INFINITY},
     [EBM_SAMPLER_KEEP_STEPS] = {"keep_steps", EBM_OPTION_INTEGER, 0, 1e9, 0},
 };
 
@@ -161,6 +161,10 @@ static ebm_status check_run(const ebm_sampler *sampler, const ebm_model *model,
     EBM_CHECK_SAME_CONTEXT(sampler, model);
     EBM_CHECK_SAME_CONTEXT(sampler, chains);
     const ebm_context *context = ebm_context_of(sampler);
+    if (sampler->is_running)
+        return ebm_fail(context, EBM_ERROR_STATE,
+                        "the sampler is in the middle of a run");
+    EBM_TRY(ebm_chains_check_still(chains));
     if (model->height != chains->height || model->width != chains->width ||
         model->channels != chains->channels)
         return ebm_fail(context, EBM_ERROR_SHAPE,
@@ -219,29 +223,38 @@ static void move_task(void *argument, size_t task, int worker)
         atomic_store(&m->status, (int)status);
 }
 
-/* Moves all chains by *steps, after the `before` of this run, and brings ages
-   and the count up to date; fewer only if a callback failed. */
-static ebm_status run_segment(ebm_sampler *sampler, const ebm_model *model,
-                              ebm_chains *chains, size_t before, size_t *steps)
+/* A run on its way. What the observer may change in between (step size,
+   noise, clip, bounds) is read anew for each segment; the rest is fixed. */
+typedef struct run {
+    ebm_sampler *sampler;
+    const ebm_model *model;
+    ebm_chains *chains;
+    size_t total, done;
+    size_t kept_from;
+} run;
+
+/* Moves all chains by some steps and brings ages and the count up to date. */
+static ebm_status run_segment(run *r, size_t steps)
 {
-    const double *v = sampler->values;
+    ebm_sampler *sampler = r->sampler;
+    const ebm_model *model = r->model;
+    ebm_chains *chains = r->chains;
     moving m = {{.sampler = sampler,
                  .model = model,
                  .chains = chains,
-                 .steps = *steps,
-                 .before = before,
-                 .kept_from = (size_t)(v[EBM_SAMPLER_STEPS] -
-                                       v[EBM_SAMPLER_KEEP_STEPS]),
+                 .steps = steps,
+                 .before = r->done,
+                 .kept_from = r->kept_from,
                  .records = sampler->records,
-                 .completed = *steps},
+                 .completed = steps},
                 EBM_OK};
     for (size_t i = 0; i < chains->n; i++)
         chains->ages[i] -= sampler->records[i].steps;
     ebm_slab_for(model, ebm_sampler_tasks(sampler, chains), move_task, &m);
     for (size_t i = 0; i < chains->n; i++)
         chains->ages[i] += sampler->records[i].steps;
-    *steps = m.segment.completed;
-    chains->steps += *steps;
+    chains->steps += m.segment.completed;
+    r->done += m.segment.completed;
     return (ebm_status)atomic_load(&m.status);
 }
 
@@ -262,44 +275,74 @@ static void add_statistics(ebm_sampler *sampler, const ebm_chains *chains,
     s[EBM_SAMPLER_STAT_DIVERGED] = (double)diverged;
 }
 
+/* All segments, with the observer in between. */
+static ebm_status run_all(run *r)
+{
+    ebm_sampler *sampler = r->sampler;
+    const ebm_context *context = ebm_context_of(sampler);
+    while (r->done < r->total) {
+        size_t steps = r->total - r->done;
+        if (sampler->observer && steps > sampler->observe_every)
+            steps = sampler->observe_every;
+        ebm_status status = run_segment(r, steps);
+        if (status != EBM_OK)
+            return ebm_fail(context, status,
+                            "the energy's callback returned an error at step "
+                            "%zu",
+                            r->done + 1);
+        if (sampler->observer &&
+            sampler->observer(r->done, r->chains, sampler->observer_user))
+            return ebm_fail(context, EBM_ERROR_CALLBACK,
+                            "the observer stopped the run after step %zu",
+                            r->done);
+        EBM_TRY(ebm_model_check_ready(r->model));
+    }
+    return EBM_OK;
+}
+
+/* Says which chains turned non-finite in this run. */
+static ebm_status report_diverged(const ebm_chains *chains, size_t diverged)
+{
+    const ebm_context *context = ebm_context_of(chains);
+    size_t first = ebm_chains_first_diverged(chains);
+    ebm_fail(context, EBM_ERROR_DIVERGED,
+             "%zu of %zu chains turned non-finite, chain %zu at step %llu",
+             diverged, chains->n, first,
+             (unsigned long long)chains->diverged[first]);
+    ebm_log(context, EBM_LOG_WARNING, "%s", context->error);
+    return EBM_ERROR_DIVERGED;
+}
+
 ebm_status ebm_sampler_run(ebm_sampler *sampler, const ebm_model *model,
                            ebm_chains *chains)
 {
     EBM_TRY(check_run(sampler, model, chains));
     EBM_TRY(prepare(sampler, model, chains));
-    const ebm_context *context = ebm_context_of(sampler);
-    size_t total = (size_t)sampler->values[EBM_SAMPLER_STEPS], done = 0;
+    const double *v = sampler->values;
+    run r = {
+        sampler, model,
+        chains,  (size_t)v[EBM_SAMPLER_STEPS],
+        0,       (size_t)(v[EBM_SAMPLER_STEPS] - v[EBM_SAMPLER_KEEP_STEPS])};
     size_t marked = ebm_chains_diverged_count(chains);
-    ebm_status status = EBM_OK;
-    while (done < total && status == EBM_OK) {
-        size_t steps = total - done;
-        if (sampler->observer && steps > sampler->observe_every)
-            steps = sampler->observe_every;
-        status = run_segment(sampler, model, chains, done, &steps);
-        done += steps;
-        if (status != EBM_OK)
-            ebm_fail(context, status,
-                     "the energy's callback returned an error at step %zu",
-                     done + 1);
-        else if (sampler->observer &&
-                 sampler->observer(done, chains, sampler->observer_user))
-            status =
-                ebm_fail(context, EBM_ERROR_CALLBACK,
-                         "the observer stopped the run after step %zu", done);
-    }
+    /* A callback may let go of any handle; this call holds on to its own. */
+    const void *held[] = {sampler, model, chains};
+    for (size_t i = 0; i < 3; i++)
+        ebm_object_hold(held[i]);
+    sampler->is_running = chains->is_moving = 1;
+    ebm_status status = run_all(&r);
+    sampler->is_running = chains->is_moving = 0;
     if (status == EBM_OK)
         ebm_tail_complete(chains, model);
     else
         ebm_tail_forget(chains);
-    size_t diverged = ebm_chains_diverged_count(chains) - marked;
-    add_statistics(sampler, chains, done, diverged);
-    if (status == EBM_OK && diverged) {
-        size_t first = ebm_chains_first_diverged(chains);
-        status = ebm_fail(context, EBM_ERROR_DIVERGED,
-                          "%zu of %zu chains turned non-finite, chain %zu at "
-                          "step %llu",
-                          diverged, chains->n, first,
-                          (unsigned long long)chains->diverged[first]);
-    }
+    size_t diverged = 0;
+    for (size_t i = 0; i < chains->n; i++)
+        diverged += chains->diverged[i] != 0;
+    diverged -= marked;
+    add_statistics(sampler, chains, r.done, diverged);
+    if (status == EBM_OK && diverged)
+        status = report_diverged(chains, diverged);
+    for (size_t i = 0; i < 3; i++)
+        ebm_object_let_go(held[i]);
     return status;
 }

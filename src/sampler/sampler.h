@@ -50,6 +50,7 @@ struct ebm_sampler {
     ebm_object object;
     const ebm_sampler_ops *ops;
     double values[EBM_SAMPLER_KEYS];
+    int is_running; /* a callback of the run must not begin another */
     size_t observe_every;
     ebm_sampler_observer_fn observer;
     void *observer_user;

@@ -220,12 +220,16 @@ const ebm_layer_ops ebm_layer_conv2d = {
 static ebm_status check_sizes(const ebm_network *network,
                               const ebm_conv_shape *s)
 {
-    size_t taps, weights, out, largest = ebm_blas_largest();
+    size_t taps, weights, out, framed, largest = ebm_blas_largest();
     if (!ebm_multiply4(s->kernel, s->kernel, s->channels, 1, &taps) ||
         !ebm_multiply(taps, s->out_channels, &weights) ||
         !ebm_multiply4(s->out_height, s->out_width, s->out_channels, 1,
                        &out) ||
-        taps > largest || weights > largest || out > largest ||
+        !ebm_multiply4(s->height + 2 * s->padding,
+                       s->width + 2 * s->padding + s->stride, s->channels, 1,
+                       &framed) ||
+        framed > largest || taps > largest || weights > largest ||
+        out > largest ||
         s->out_height * s->out_width > largest / taps)
         return ebm_fail(ebm_context_of(network), EBM_ERROR_OVERFLOW,
                         "layer %zu: the convolution is too large",
@@ -244,15 +248,12 @@ ebm_status ebm_network_conv2d(ebm_network *network, size_t channels,
                         "layer %zu: conv2d needs channels, kernel and stride "
                         "of at least 1, not %zu, %zu and %zu",
                         network->count, channels, kernel, stride);
-    if (padding >= kernel)
-        return ebm_fail(context, EBM_ERROR_ARGUMENT,
-                        "layer %zu: padding %zu is not less than kernel %zu",
-                        network->count, padding, kernel);
     if (network->is_flat)
         return ebm_fail(context, EBM_ERROR_SHAPE,
                         "layer %zu: conv2d after flatten", network->count);
     size_t largest = ebm_blas_largest();
-    if (kernel > largest || in[0] > largest || in[1] > largest)
+    if (kernel > largest || stride > largest || padding > largest ||
+        in[0] > largest || in[1] > largest)
         return ebm_fail(context, EBM_ERROR_OVERFLOW,
                         "layer %zu: the convolution is too large",
                         network->count);
@@ -261,11 +262,15 @@ ebm_status ebm_network_conv2d(ebm_network *network, size_t channels,
                         "layer %zu: a kernel of %zu does not fit into "
                         "[%zu, %zu] with padding %zu",
                         network->count, kernel, in[0], in[1], padding);
+    /* A stride beyond the framed image visits the same positions, and the
+       kernels' planes shall not be as many as it says. */
+    size_t framed = (in[0] > in[1] ? in[0] : in[1]) + 2 * padding;
+    size_t step = stride < framed ? stride : framed;
     ebm_layer layer = {.ops = &ebm_layer_conv2d,
                        .arguments = {(double)channels, (double)kernel,
                                      (double)stride, (double)padding},
                        .bias = network->values[EBM_NETWORK_BIAS] != 0,
-                       .conv = {in[0], in[1], in[2], kernel, stride, padding,
+                       .conv = {in[0], in[1], in[2], kernel, step, padding,
                                 (in[0] + 2 * padding - kernel) / stride + 1,
                                 (in[1] + 2 * padding - kernel) / stride + 1,
                                 channels}};
