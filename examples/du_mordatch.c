@@ -92,6 +92,7 @@ int main(int argc, char **argv)
 
     lesson l = lesson_begin(&s);
     ebm_status status = EBM_OK;
+    lesson_check_pictures(&l); /* a wrong folder shows at once */
     if (model != NULL) {
         lesson_sample_saved(&l, model, snapshots, SNAPSHOTS);
     } else {

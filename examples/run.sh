@@ -3,17 +3,13 @@
 # builds the library, trains on the digits in examples/data, and writes
 # pictures into out/.
 #
-#     sh examples/run.sh                     1,000 iterations, a few minutes
+#     sh examples/run.sh                     1,000 iterations, about six minutes
+#                                            on two cores
 #     sh examples/run.sh --iterations 5000   any flag of du_mordatch, see --help
 #     sh examples/run.sh --again             train anew what is already there
+#     sh examples/run.sh --model FILE        only draw, into out-model/
 set -eu
 cd "$(dirname "$0")/.."
-
-again=
-if [ "${1-}" = --again ]; then
-    again=yes
-    shift
-fi
 
 . tests/support/packages.sh
 install_packages gcc libc6-dev make cmake pkg-config libopenblas-openmp-dev \
@@ -30,43 +26,83 @@ mkdir -p build
     exit 1
 }
 
-# Where the pictures go, and whether this trains at all.
-out=out
-previous=
+# Takes --again out of the flags, and looks where the pictures go and whether
+# this trains at all. Every other flag but --help has a value, and names are
+# never abbreviated.
+again=
+out=
 trains=yes
+flag= # whose value comes next
 for argument in "$@"; do
-    [ "$previous" != --out ] || out=$argument
-    case $argument in
-    --out=*) out=${argument#--out=} ;;
-    --model | --model=*) trains= ;;
-    --help | -h) exec build/examples/du_mordatch --help ;;
-    esac
-    previous=$argument
+    shift
+    if [ "$flag" ]; then
+        [ "$flag" != --out ] || out=$argument
+        flag=
+    else
+        case $argument in
+        --again)
+            again=yes
+            continue
+            ;;
+        --help | -h*) exec build/examples/du_mordatch --help ;;
+        --out=*) out=${argument#--out=} ;;
+        --model | --model=*) trains= ;;
+        esac
+        case $argument in
+        --*=* | --) ;;
+        --*) flag=$argument ;;
+        esac
+    fi
+    set -- "$@" "$argument"
 done
+if [ -z "$out" ]; then
+    out=out
+    [ "$trains" ] || out="out-model" # trained pictures stay
+fi
+case $out in -*) out=./$out ;; esac # not to be a flag of rm
 
 # Defaults first: of two equal flags the program takes the later one.
-set -- --data examples/data --out out --iterations 1000 "$@"
+set -- --data examples/data --out "$out" --iterations 1000 "$@"
 
-# A finished training is remembered by what decides its result: the flags, the
-# program and the library.
-settings=$(
+# A finished training is remembered by what decides its result, the flags, the
+# program and the library, and by its pictures.
+describe() {
     printf '%s\n' "$@"
-    cksum build/examples/du_mordatch build/libebm.so.*.*.*
-)
+    cksum build/examples/du_mordatch build/libebm.so.*.*.* "$out/samples.png"
+}
 record=$out/run.settings
-if [ "$trains" ] && [ -z "$again" ] && [ -f "$out/samples.png" ] &&
-    [ "$(cat "$record" 2>/dev/null)" = "$settings" ]; then
+if [ "$trains" ] && [ -z "$again" ] && [ -f "$record" ] &&
+    [ "$(describe "$@" 2>/dev/null)" = "$(cat "$record")" ]; then
     echo "$out/ already holds the result of this run, see $out/samples.png."
     echo "To train anew: sh examples/run.sh --again"
     exit 0
 fi
-rm -f "$record"
+
+# From here until a training is over there is no record, so that one which is
+# killed leaves none.
+if [ "$trains" ]; then
+    rm -f "$record.old"
+    [ ! -f "$record" ] || mv "$record" "$record.old"
+fi
 
 # Ctrl-C is for the program, which writes what it has and ends.
 interrupted=
 trap 'interrupted=yes' INT
-build/examples/du_mordatch "$@"
-if [ "$trains" ] && [ -z "$interrupted" ] && [ -d "$out" ]; then
-    printf '%s\n' "$settings" >"$record"
+status=0
+build/examples/du_mordatch "$@" || status=$?
+if [ "$trains" ]; then
+    # Status 2: the program has refused its flags and has written nothing.
+    if [ $status -eq 2 ] && [ -f "$record.old" ]; then
+        mv "$record.old" "$record"
+    fi
+    rm -f "$record.old"
+    if [ $status -eq 0 ] && [ -z "$interrupted" ]; then
+        describe "$@" >"$record"
+    fi
 fi
-echo "The pictures are in $out/: samples.png, chain.png and the energies."
+[ $status -eq 0 ] || exit $status
+if [ "$trains" ]; then
+    echo "The pictures are in $out/: samples.png, chain.png and energies.png."
+else
+    echo "The pictures are in $out/: samples.png and chain.png."
+fi

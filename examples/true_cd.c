@@ -24,11 +24,11 @@
  *     --kl none        leaves the term out (CD*)
  *     --kl minimised   the other sign on chains from data, to compare
  *
- * The paper's experiment (section 6.1, figure 3) shows what contrastive
- * divergence is not good for: chains hold on the data, where they began in
- * training, but from noise no chain finds a digit. strip_digit.png and
- * strip_noise.png are those two; with a model from du_mordatch,
- * strip_du_mordatch.png shows the same digit there.
+ * The experiment (section 6.1 and figure 3 of the paper) shows what this is
+ * not good for: chains from digits hold on them for a few times as long as the
+ * chains of the training lived, and from noise no chain finds a digit.
+ * strip_digit.png and strip_noise.png are those two; with a model from
+ * du_mordatch, strip_du_mordatch.png shows the same digits there.
  *
  * Read main() first, then train_step() and build_loss().
  */
@@ -252,6 +252,10 @@ int main(int argc, char **argv)
     lesson l = lesson_begin(&s);
     ebm_model *other = NULL;
     ebm_status status = EBM_OK;
+    check_writable(s.out, "strip_noise.png");
+    check_writable(s.out, "strip_digit.png");
+    if (o.model != NULL)
+        check_writable(s.out, "strip_du_mordatch.png");
     lesson_open_digits(&l);
     if (ebm_dataset_count(l.digits) < STRIP_ROWS)
         fail(EXIT_USAGE, "--data: a strip takes %d images", STRIP_ROWS);

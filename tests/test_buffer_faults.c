@@ -239,10 +239,31 @@ static void test_memory_use(void **state)
     assert_no_leaks(&memory);
 }
 
+static void test_sizes_of_added_states(void **state)
+{
+    (void)state;
+    ebm_context *context = test_context_threads(1);
+    ebm_buffer *buffer = NULL;
+    const float x[8] = {0};
+    const size_t sizes[] = {SIZE_MAX, SIZE_MAX / 8, SIZE_MAX / 8 + 1,
+                            SIZE_MAX / 32 + 1};
+    assert_ok(ebm_buffer_create(context, 3, 2, 2, 2, 1, &buffer));
+    for (size_t i = 0; i < TEST_COUNT(sizes); i++)
+        assert_status(
+            ebm_buffer_add(buffer, x, NULL, sizes[i], EBM_ORIGIN_NOISE),
+            EBM_ERROR_OVERFLOW);
+    assert_int_equal(ebm_buffer_size(buffer), 0);
+    assert_true(statistic(buffer, EBM_BUFFER_STAT_SEEN) == 0);
+    assert_ok(ebm_buffer_add(buffer, x, NULL, 1, EBM_ORIGIN_NOISE));
+    ebm_buffer_destroy(buffer);
+    ebm_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_sizes_of_added_states),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_memory_use),
     };

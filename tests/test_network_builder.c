@@ -25,12 +25,18 @@ static void try_wrong_layers(ebm_context *context, ebm_network *n)
                  EBM_ERROR_ARGUMENT, "kernel");
     assert_error(context, ebm_network_conv2d(n, 1, 3, 0, 1),
                  EBM_ERROR_ARGUMENT, "stride");
-    assert_error(context, ebm_network_conv2d(n, 1, 3, 1, 3),
-                 EBM_ERROR_ARGUMENT, "padding 3");
-    assert_error(context, ebm_network_conv2d(n, 1, 1, 1, 1),
-                 EBM_ERROR_ARGUMENT, "padding 1");
-    assert_status(ebm_network_conv2d(n, 1, 3, 1, SIZE_MAX),
-                  EBM_ERROR_ARGUMENT);
+    /* Sizes that no image has, and those whose frame would be too large. */
+    const size_t huge[] = {SIZE_MAX, half, (size_t)1 << 62, (size_t)1 << 40};
+    for (size_t i = 0; i < TEST_COUNT(huge); i++) {
+        assert_error(context, ebm_network_conv2d(n, 1, 3, huge[i], 1),
+                     EBM_ERROR_OVERFLOW, "large");
+        assert_error(context, ebm_network_conv2d(n, 1, 3, 1, huge[i]),
+                     EBM_ERROR_OVERFLOW, "large");
+    }
+    assert_error(context, ebm_network_conv2d(n, 1, 3, 1, 2147483647),
+                 EBM_ERROR_OVERFLOW, "large");
+    assert_error(context, ebm_network_conv2d(n, 1, 3, 2147483647, 1 << 30),
+                 EBM_ERROR_OVERFLOW, "large");
     assert_error(context, ebm_network_conv2d(n, 1, 6, 1, 0), EBM_ERROR_SHAPE,
                  "kernel of 6");
     assert_error(context, ebm_network_conv2d(n, SIZE_MAX, 3, 1, 1),

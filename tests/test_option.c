@@ -64,8 +64,8 @@ static const row sampler_rows[] = {
     {EBM_SAMPLER_NOISE_STD, "noise_std", REAL, 0, LARGEST, 0.005},
     {EBM_SAMPLER_GRADIENT_CLIP, "gradient_clip", REAL, ABOVE_0, INFINITY,
      INFINITY},
-    {EBM_SAMPLER_STATE_MIN, "state_min", REAL, -INFINITY, INFINITY, -INFINITY},
-    {EBM_SAMPLER_STATE_MAX, "state_max", REAL, -INFINITY, INFINITY, INFINITY},
+    {EBM_SAMPLER_STATE_MIN, "state_min", REAL, -INFINITY, LARGEST, -INFINITY},
+    {EBM_SAMPLER_STATE_MAX, "state_max", REAL, -LARGEST, INFINITY, INFINITY},
     {EBM_SAMPLER_KEEP_STEPS, "keep_steps", INTEGER, 0, 1e9, 0},
 };
 static const row buffer_rows[] = {
@@ -262,6 +262,23 @@ static void check_setting(const table *t, const world *w)
     }
 }
 
+/* What is said of a value tells it from the bound that it crosses. */
+static void texts_name_the_value(void **state)
+{
+    (void)state;
+    ebm_context *context = test_context_threads(1);
+    ebm_sampler *sampler = NULL;
+    assert_ok(ebm_sampler_create(context, EBM_SAMPLER_LANGEVIN, &sampler));
+    assert_error(
+        context, ebm_sampler_set(sampler, EBM_SAMPLER_STEPS, 1000000001),
+        EBM_ERROR_RANGE, "steps = 1000000001 is outside [1, 1000000000]");
+    assert_error(context,
+                 ebm_sampler_set(sampler, EBM_SAMPLER_STEPS, 123456.75),
+                 EBM_ERROR_RANGE, "steps = 123456.75 is not a whole number");
+    ebm_sampler_destroy(sampler);
+    ebm_context_destroy(context);
+}
+
 static void setters_keep_to_the_ranges(void **state)
 {
     (void)state;
@@ -310,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_are_as_published),
         cmocka_unit_test(setters_keep_to_the_ranges),
+        cmocka_unit_test(texts_name_the_value),
         cmocka_unit_test(wrong_handles_are_a_status),
         cmocka_unit_test(keys_of_another_optimizer_are_refused),
     };

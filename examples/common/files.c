@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "try.h"
 
@@ -50,6 +51,24 @@ void make_folder(const char *path)
         *slash = '/';
     }
     free(part);
+}
+
+/* The library writes a new file beside the old one and renames it, so that the
+   folder has to take one as well. */
+void check_writable(const char *folder, const char *name)
+{
+    const char *path = path_in(folder, name);
+    struct stat info;
+    int is_new = lstat(path, &info) != 0;
+    if (!is_new && stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        fail(EXIT_USAGE, "%s can not be written: it is not a regular file",
+             path);
+    FILE *file = access(folder, W_OK | X_OK) == 0 ? fopen(path, "ab") : NULL;
+    if (file == NULL)
+        fail(EXIT_USAGE, "%s can not be written: %s", path, strerror(errno));
+    fclose(file);
+    if (is_new)
+        remove(path);
 }
 
 /* Whether `name` is a better choice than `best`: training images before

@@ -14,6 +14,10 @@
    can not be one is a usage error. */
 void make_folder(const char *path);
 
+/* Says now, as a usage error, what would keep a file from being written when
+   minutes of work are over. Nothing in the folder changes. */
+void check_writable(const char *folder, const char *name);
+
 /* "folder/name", good until the next call. */
 const char *path_in(const char *folder, const char *name);
 

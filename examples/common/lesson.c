@@ -1,9 +1,11 @@
 #define _POSIX_C_SOURCE 200809L
 #include "lesson.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "digits.h"
 #include "files.h"
@@ -17,6 +19,9 @@ lesson lesson_begin(const settings *s)
 {
     lesson l = {.s = *s, .e_pos = NAN, .e_neg = NAN, .start = seconds_now()};
     ebm_context *context = NULL;
+    /* Else the first file that is opened takes its place and its text. */
+    if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+        fail(EXIT_USAGE, "standard output is closed");
     make_folder(s->out);
     TRY(ebm_context_create(&context));
     if (s->threads > 0)
@@ -45,15 +50,31 @@ static int load_digits(lesson *l)
     return 1;
 }
 
+/* Grey, RGB and RGBA are what a picture can show. */
+static void check_channels(const char *option, const char *path,
+                           size_t channels)
+{
+    if (channels != 1 && channels != 3 && channels != 4)
+        fail(EXIT_USAGE,
+             "--%s: %s has images of %zu channels; pictures have 1, 3 or 4",
+             option, path, channels);
+}
+
 void lesson_open_digits(lesson *l)
 {
     if (!load_digits(l))
         fail(EXIT_USAGE, "no digits found; say where with --data");
+    check_channels("data", l->s.data != NULL ? l->s.data : "the data",
+                   l->channels);
 }
 
 void lesson_build(lesson *l, size_t steps)
 {
+    static const char *const files[] = {"metrics.csv", "energies.png",
+                                        "model.safetensors", "buffer.npy"};
     ebm_context *context = l->context;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        check_writable(l->s.out, files[i]);
     l->model =
         digits_model(context, l->height, l->width, l->channels, l->s.seed);
     l->langevin = digits_langevin(context, steps);
@@ -146,6 +167,12 @@ void lesson_walk(lesson *l, ebm_sampler *langevin, const ebm_model *model,
         TRY(status);
 }
 
+void lesson_check_pictures(const lesson *l)
+{
+    check_writable(l->s.out, "samples.png");
+    check_writable(l->s.out, "chain.png");
+}
+
 double lesson_sample(lesson *l, const size_t *steps, size_t count)
 {
     enum { GRID = 8, COUNT = GRID * GRID };
@@ -197,6 +224,7 @@ void lesson_sample_saved(lesson *l, const char *model, const size_t *steps,
     size_t height, width, channels;
     l->model = lesson_load(l, "model", model);
     TRY(ebm_model_shape(l->model, &height, &width, &channels));
+    check_channels("model", model, channels);
     if (load_digits(l) && l->height == height && l->width == width &&
         l->channels == channels) {
         TRY(ebm_dataset_next(l->digits, (size_t)l->s.batch, l->data, NULL));
@@ -213,6 +241,7 @@ int lesson_end(lesson *l, ebm_status status)
 {
     printf("done: iterations=%zu seconds=%.1f e_pos=%.4f e_neg=%.4f\n",
            l->done, seconds_now() - l->start, l->e_pos, l->e_neg);
+    try_output();
     ebm_report_destroy(l->report);
     ebm_report_destroy(l->kl_report);
     ebm_optimizer_destroy(l->adam);

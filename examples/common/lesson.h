@@ -53,6 +53,11 @@ typedef ebm_status (*lesson_step)(lesson *l);
    when it fails. */
 ebm_status lesson_train(lesson *l, lesson_step step);
 
+/* Ends the program when the files of lesson_sample() could not be written: to
+   be called before the work. lesson_build() does so for those of
+   lesson_train(). */
+void lesson_check_pictures(const lesson *l);
+
 /* Walks 64 chains from fresh noise through the list's last number of steps:
    all ends as samples.png, the way of the first eight as chain.png with a
    column for each number in the list. Returns their mean energy. */

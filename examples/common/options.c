@@ -58,6 +58,17 @@ static double parse_real(const option_row *row, const char *text)
     return real;
 }
 
+/* getopt_long would take --mod for --model. The option that it has just read
+   is the word behind it, or the one before when that word is its value. */
+static void check_name(char *const *argv, const char *name)
+{
+    const char *word = argv[optind - (optarg == argv[optind - 1] ? 2 : 1)];
+    size_t length = strcspn(word + 2, "=");
+    if (length != strlen(name) || strncmp(word + 2, name, length) != 0)
+        fail(EXIT_USAGE, "'%.*s' is not an option; did you mean --%s?",
+             (int)length + 2, word, name);
+}
+
 void options_parse(int argc, char **argv, const char *intro,
                    const option_row *rows, size_t count)
 {
@@ -72,14 +83,18 @@ void options_parse(int argc, char **argv, const char *intro,
     table[count].name = "help";
     table[count].val = HELP;
 
-    int index = 0, found;
-    while ((found = getopt_long(argc, argv, "h", table, &index)) != -1) {
+    int index, found;
+    while (index = -1, /* stays so for -h */
+           (found = getopt_long(argc, argv, "h", table, &index)) != -1) {
+        if (found == '?') /* getopt_long has said what is wrong */
+            exit(EXIT_USAGE);
+        if (index >= 0)
+            check_name(argv, table[index].name);
         if (found == HELP) {
             print_help(argv[0], intro, rows, count);
+            try_output();
             exit(EXIT_SUCCESS);
         }
-        if (found != 0) /* getopt_long has said what is wrong */
-            exit(EXIT_USAGE);
         const option_row *row = &rows[index];
         if (row->number != NULL)
             *row->number = parse_number(row, optarg);

@@ -1,5 +1,6 @@
 /*
- * Command lines: a table of long options, read with getopt_long.
+ * Command lines: a table of long options, read with getopt_long. Names have to
+ * be whole, so that a script sees in a command line what the program sees.
  *
  * Whatever is wrong with a command line is said in one line, and the program
  * ends with exit code 2 before it has done anything.

@@ -24,6 +24,12 @@ void *try_allocate(size_t count, size_t size)
     return memory;
 }
 
+void try_output(void)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        fail(EXIT_RUN, "standard output can not be written");
+}
+
 void fail(int exit_code, const char *format, ...)
 {
     va_list arguments;

@@ -29,6 +29,9 @@ void try_status(const ebm_context *context, ebm_status status,
 /* Memory that is there, or the end of the program. */
 void *try_allocate(size_t count, size_t size);
 
+/* Ends the program when what it printed did not arrive, as on a full disk. */
+void try_output(void);
+
 /* Ends the program with one line of text, as printf. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3), noreturn))

@@ -183,9 +183,9 @@ EBM_API ebm_status ebm_buffer_add(ebm_buffer *buffer, const float *x,
  * stored after it.
  *
  * Errors: HANDLE, CONTEXT, SHAPE, STATE (nothing to draw from: the buffer is
- * empty, or it has no source while FRESH_RATE > 0 or a reset is due), RANGE
- * (WRITE_BACK: more chains than states). On an error nothing is reset or
- * drawn.
+ * empty, or it has no source while FRESH_RATE > 0 or a reset is due; the
+ * chains are in the middle of a run or of a loss's pass), RANGE (WRITE_BACK:
+ * more chains than states). On an error nothing is reset or drawn.
  * Thread safety: one thread a buffer and a chains object. Since: 0.1.
  */
 EBM_API ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains);

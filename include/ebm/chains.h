@@ -71,7 +71,8 @@ EBM_API void ebm_chains_destroy(ebm_chains *chains);
  *
  * @param first  first + n at most 2^44.
  *
- * Errors: HANDLE, RANGE. Thread safety: one thread an object. Since: 0.1.
+ * Errors: HANDLE, RANGE, STATE (a callback of a run or of a loss's pass over
+ * these chains). Thread safety: one thread an object. Since: 0.1.
  */
 EBM_API ebm_status ebm_chains_set_first_stream(ebm_chains *chains,
                                                uint64_t first);
@@ -80,7 +81,8 @@ EBM_API ebm_status ebm_chains_set_first_stream(ebm_chains *chains,
  * Restarts every chain at independent draws from N(mean, std^2), origin noise,
  * age 0. Consumes one draw an element; the count of Langevin steps goes on.
  *
- * Errors: HANDLE, RANGE (mean not finite, std negative or not finite).
+ * Errors: HANDLE, RANGE (mean not finite, std negative or not finite), STATE
+ * (as ebm_chains_set_first_stream()).
  * Thread safety: one thread an object. Since: 0.1.
  */
 EBM_API ebm_status ebm_chains_init_normal(ebm_chains *chains, double mean,
@@ -90,7 +92,8 @@ EBM_API ebm_status ebm_chains_init_normal(ebm_chains *chains, double mean,
  * Restarts every chain at independent uniform draws from [minimum, maximum),
  * origin noise, age 0.
  *
- * Errors: HANDLE, RANGE (not finite, or minimum > maximum).
+ * Errors: HANDLE, RANGE (not finite, or minimum > maximum), STATE (as
+ * ebm_chains_set_first_stream()).
  * Thread safety: one thread an object. Since: 0.1.
  */
 EBM_API ebm_status ebm_chains_init_uniform(ebm_chains *chains, double minimum,
@@ -103,7 +106,8 @@ EBM_API ebm_status ebm_chains_init_uniform(ebm_chains *chains, double minimum,
  * @param labels  [n], copied, or NULL for all 0.
  * @param origin  of all these chains.
  *
- * Errors: HANDLE, ARGUMENT (x is NULL, no such origin), NON_FINITE.
+ * Errors: HANDLE, ARGUMENT (x is NULL, no such origin), NON_FINITE, STATE (as
+ * ebm_chains_set_first_stream()).
  * Thread safety: one thread an object. Since: 0.1.
  */
 EBM_API ebm_status ebm_chains_set_states(ebm_chains *chains, const float *x,

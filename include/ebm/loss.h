@@ -154,7 +154,8 @@ EBM_API ebm_status ebm_loss_option(ebm_loss_key key, const char **name,
  * of a cross-entropy, in high dimension about half of the true one.
  *
  * Errors: HANDLE, CONTEXT, ARGUMENT (count is 0 with a buffer), UNSUPPORTED (a
- * kind without KL term). Thread safety: one thread a loss. Since: 0.1.
+ * kind without KL term), STATE (the loss is in the middle of a pass).
+ * Thread safety: one thread a loss. Since: 0.1.
  */
 EBM_API ebm_status ebm_loss_set_entropy_reference(ebm_loss *loss,
                                                   ebm_buffer *buffer,
@@ -166,7 +167,8 @@ EBM_API ebm_status ebm_loss_set_entropy_reference(ebm_loss *loss,
  * @param size  elements of a state: height width channels.
  *
  * Errors: HANDLE, ARGUMENT (NULL, 0), NON_FINITE, OVERFLOW, UNSUPPORTED (a
- * kind without KL term), MEMORY. Thread safety: one thread a loss. Since: 0.1.
+ * kind without KL term), STATE (the loss is in the middle of a pass), MEMORY.
+ * Thread safety: one thread a loss. Since: 0.1.
  */
 EBM_API ebm_status ebm_loss_set_entropy_array(ebm_loss *loss, const float *x,
                                               size_t n, size_t size);
@@ -188,8 +190,9 @@ EBM_API ebm_status ebm_loss_set_entropy_array(ebm_loss *loss, const float *x,
  * gradient, the tail), DIVERGED (a chain is marked), ORIGIN, STATE (the
  * parameters are lent; the KL term's direction is not set; the chains keep no
  * tail of this model and these parameters; the entropy's buffer is empty or
- * the batch is too small for its neighbours), UNSUPPORTED (a model without the
- * derivatives that are needed), OVERFLOW, MEMORY, CALLBACK.
+ * the batch is too small for its neighbours; a callback of this loss's pass or
+ * of a run of these chains), UNSUPPORTED (a model without the derivatives that
+ * are needed), OVERFLOW, MEMORY, CALLBACK.
  * Thread safety: one thread a loss and a model. Since: 0.1.
  */
 EBM_API ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,

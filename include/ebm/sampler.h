@@ -165,11 +165,12 @@ EBM_API ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
  * allocates. The model is only read: several samplers may share it.
  *
  * Errors: HANDLE, CONTEXT, SHAPE (model and chains differ), RANGE (STATE_MIN
- * > STATE_MAX, KEEP_STEPS > STEPS, or a step count beyond 2^44), STATE (the
- * model's parameters are lent, before the run or by a callback; the sampler or
- * the chains are in the middle of a run), MEMORY, DIVERGED, CALLBACK. Only
- * DIVERGED and CALLBACK change the chains. Thread safety: one thread a sampler
- * and a chains object. Since: 0.1.
+ * > STATE_MAX, before the run or by a callback; KEEP_STEPS > STEPS, or a step
+ * count beyond 2^44), STATE (the model's parameters are lent, before the run
+ * or by a callback; the sampler or the chains are in the middle of a run, or a
+ * loss in that of a pass over the chains), MEMORY, DIVERGED, CALLBACK. Only
+ * DIVERGED, CALLBACK and what a callback caused change the chains. Thread
+ * safety: one thread a sampler and a chains object. Since: 0.1.
  */
 EBM_API ebm_status ebm_sampler_run(ebm_sampler *sampler,
                                    const ebm_model *model, ebm_chains *chains);

@@ -117,7 +117,7 @@ static void draw_held(const ebm_buffer *buffer, ebm_chains *chains, size_t i,
 ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains)
 {
     EBM_TRY(check_pair(buffer, chains));
-    EBM_TRY(ebm_chains_check_still(chains));
+    EBM_TRY(ebm_chains_check_free(chains));
     EBM_TRY(check_drawable(buffer, chains));
     double rate = buffer->values[EBM_BUFFER_FRESH_RATE];
     if (is_reset_due(buffer))

@@ -83,7 +83,7 @@ void ebm_chains_destroy(ebm_chains *chains)
 ebm_status ebm_chains_set_first_stream(ebm_chains *chains, uint64_t first)
 {
     EBM_CHECK_HANDLE(chains, EBM_TYPE_CHAINS);
-    EBM_TRY(ebm_chains_check_still(chains));
+    EBM_TRY(ebm_chains_check_free(chains));
     if (first > EBM_RANDOM_LIMIT - chains->n)
         return ebm_fail(ebm_context_of(chains), EBM_ERROR_RANGE,
                         "streams from %llu on leave no room for %zu chains",
@@ -187,6 +187,25 @@ ebm_status ebm_chains_check_still(const ebm_chains *chains)
         return EBM_OK;
     return ebm_fail(ebm_context_of(chains), EBM_ERROR_STATE,
                     "the chains are in the middle of a run");
+}
+
+ebm_status ebm_chains_check_free(const ebm_chains *chains)
+{
+    EBM_TRY(ebm_chains_check_still(chains));
+    if (!atomic_load(&chains->readers))
+        return EBM_OK;
+    return ebm_fail(ebm_context_of(chains), EBM_ERROR_STATE,
+                    "a loss is in the middle of a pass over the chains");
+}
+
+void ebm_chains_begin_read(const ebm_chains *chains)
+{
+    atomic_fetch_add(&((ebm_chains *)(uintptr_t)chains)->readers, 1);
+}
+
+void ebm_chains_end_read(const ebm_chains *chains)
+{
+    atomic_fetch_sub(&((ebm_chains *)(uintptr_t)chains)->readers, 1);
 }
 
 ebm_status ebm_chains_check_healthy(const ebm_chains *chains)

@@ -4,6 +4,7 @@
 #ifndef EBM_CHAINS_CHAINS_H
 #define EBM_CHAINS_CHAINS_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,12 +55,21 @@ struct ebm_chains {
 
     ebm_tail tail;
 
-    /* A run is moving them: a callback of that run must not. */
+    /* A run is moving them, or losses are reading them, several threads'
+       perhaps: callbacks of these must not move them. */
     int is_moving;
+    atomic_size_t readers;
 };
 
-/* STATE with a text while a run is moving the chains. */
+/* STATE with a text while a run is moving the chains: for what reads them. */
 ebm_status ebm_chains_check_still(const ebm_chains *chains);
+
+/* The same while a loss is reading them too: for what writes them. */
+ebm_status ebm_chains_check_free(const ebm_chains *chains);
+
+/* Around a pass that calls back while it reads; const is about the states. */
+void ebm_chains_begin_read(const ebm_chains *chains);
+void ebm_chains_end_read(const ebm_chains *chains);
 
 /* Frees the tail's memory: tail.c. */
 void ebm_tail_free(ebm_chains *chains);

@@ -108,7 +108,7 @@ static void init(ebm_chains *chains, fill_fn fill, double a, double b)
 ebm_status ebm_chains_init_normal(ebm_chains *chains, double mean, double std)
 {
     EBM_CHECK_HANDLE(chains, EBM_TYPE_CHAINS);
-    EBM_TRY(ebm_chains_check_still(chains));
+    EBM_TRY(ebm_chains_check_free(chains));
     const ebm_context *context = ebm_context_of(chains);
     EBM_TRY(ebm_check_normal_law(context, mean, std));
     init(chains, context->kernels->normal, mean, std);
@@ -119,7 +119,7 @@ ebm_status ebm_chains_init_uniform(ebm_chains *chains, double minimum,
                                    double maximum)
 {
     EBM_CHECK_HANDLE(chains, EBM_TYPE_CHAINS);
-    EBM_TRY(ebm_chains_check_still(chains));
+    EBM_TRY(ebm_chains_check_free(chains));
     const ebm_context *context = ebm_context_of(chains);
     EBM_TRY(ebm_check_uniform_law(context, minimum, maximum));
     init(chains, context->kernels->uniform, minimum, maximum);
@@ -130,7 +130,7 @@ ebm_status ebm_chains_set_states(ebm_chains *chains, const float *x,
                                  const int32_t *labels, ebm_origin origin)
 {
     EBM_CHECK_HANDLE(chains, EBM_TYPE_CHAINS);
-    EBM_TRY(ebm_chains_check_still(chains));
+    EBM_TRY(ebm_chains_check_free(chains));
     const ebm_context *context = ebm_context_of(chains);
     size_t elements = chains->n * chains->size;
     if (!x)

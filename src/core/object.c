@@ -81,3 +81,17 @@ void ebm_log(const ebm_context *context, ebm_log_level level,
     va_end(arguments);
     context->log(level, text, context->log_user);
 }
+
+ebm_status ebm_fail_loudly(const ebm_context *context, ebm_status status,
+                           const char *format, ...)
+{
+    /* Not read back from the context: another thread may fail meanwhile. */
+    char text[sizeof context->error];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    ebm_fail(context, status, "%s", text);
+    ebm_log(context, EBM_LOG_WARNING, "%s", text);
+    return status;
+}

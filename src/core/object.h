@@ -108,6 +108,12 @@ ebm_status ebm_fail(const ebm_context *context, ebm_status status,
                     const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same, and the text goes to the log as a warning. The log callback may
+   let go of every handle that the call does not hold itself. */
+ebm_status ebm_fail_loudly(const ebm_context *context, ebm_status status,
+                           const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Sends a line to the log callback. */
 void ebm_log(const ebm_context *context, ebm_log_level level,
              const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -58,6 +58,14 @@ static ebm_status check_origins(const ebm_loss *loss, const ebm_chains *chains)
     return EBM_OK;
 }
 
+ebm_status ebm_loss_check_idle(const ebm_loss *loss)
+{
+    if (!loss->is_running)
+        return EBM_OK;
+    return ebm_fail(ebm_context_of(loss), EBM_ERROR_STATE,
+                    "the loss is in the middle of a pass");
+}
+
 static ebm_status check_data(const ebm_loss *loss, const ebm_model *model,
                              const float *data, size_t n)
 {
@@ -79,9 +87,7 @@ static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
     EBM_CHECK_HANDLE(chains, EBM_TYPE_CHAINS);
     EBM_CHECK_SAME_CONTEXT(loss, model);
     EBM_CHECK_SAME_CONTEXT(loss, chains);
-    if (loss->is_running)
-        return ebm_fail(ebm_context_of(loss), EBM_ERROR_STATE,
-                        "the loss is in the middle of a pass");
+    EBM_TRY(ebm_loss_check_idle(loss));
     EBM_TRY(ebm_chains_check_still(chains));
     if (report) {
         EBM_CHECK_HANDLE(report, EBM_TYPE_REPORT);
@@ -218,12 +224,14 @@ ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         ebm_object_hold(held[i]);
     loss->is_running = 1;
+    ebm_chains_begin_read(chains);
     loss->kl.has_drawn = 0;
     ebm_status status = compute(loss, model, data, labels, n, chains);
     if (status != EBM_OK)
         ebm_kl_undo(loss);
     else if (report)
         write_report(loss, report);
+    ebm_chains_end_read(chains);
     loss->is_running = 0;
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         ebm_object_let_go(held[i]);

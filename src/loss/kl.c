@@ -46,6 +46,7 @@ ebm_status ebm_loss_set_entropy_reference(ebm_loss *loss, ebm_buffer *buffer,
 {
     EBM_CHECK_HANDLE(loss, EBM_TYPE_LOSS);
     EBM_TRY(check_has_kl(loss));
+    EBM_TRY(ebm_loss_check_idle(loss));
     ebm_kl_term *kl = &loss->kl;
     if (buffer) {
         EBM_CHECK_HANDLE(buffer, EBM_TYPE_BUFFER);
@@ -67,6 +68,7 @@ ebm_status ebm_loss_set_entropy_array(ebm_loss *loss, const float *x, size_t n,
 {
     EBM_CHECK_HANDLE(loss, EBM_TYPE_LOSS);
     EBM_TRY(check_has_kl(loss));
+    EBM_TRY(ebm_loss_check_idle(loss));
     const ebm_context *context = ebm_context_of(loss);
     ebm_kl_term *kl = &loss->kl;
     size_t elements;

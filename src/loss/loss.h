@@ -67,6 +67,9 @@ struct ebm_loss {
     ebm_kl_term kl;
 };
 
+/* STATE with a text while the loss is in a pass. */
+ebm_status ebm_loss_check_idle(const ebm_loss *loss);
+
 /* Frees what the KL term holds. */
 void ebm_kl_finish(ebm_loss *loss);
 

@@ -123,11 +123,10 @@ static ebm_status refuse(ebm_optimizer *optimizer, const char *what,
     optimizer->refused++;
     zero_gradient(optimizer->model);
     const ebm_context *context = ebm_context_of(optimizer);
-    ebm_fail(context, EBM_ERROR_NON_FINITE,
-             "step %llu is refused: %s (gradient norm %g)",
-             (unsigned long long)optimizer->steps + 1, what, norm);
-    ebm_log(context, EBM_LOG_WARNING, "%s", context->error);
-    return EBM_ERROR_NON_FINITE;
+    return ebm_fail_loudly(context, EBM_ERROR_NON_FINITE,
+                           "step %llu is refused: %s (gradient norm %g)",
+                           (unsigned long long)optimizer->steps + 1, what,
+                           norm);
 }
 
 ebm_status ebm_optimizer_step(ebm_optimizer *optimizer)

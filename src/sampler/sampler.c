@@ -151,6 +151,16 @@ size_t ebm_sampler_tasks(const ebm_sampler *sampler, const ebm_chains *chains)
     return (lead + chains->n + slab - 1) / slab;
 }
 
+static ebm_status check_bounds(const ebm_sampler *sampler)
+{
+    const double *v = sampler->values;
+    if (v[EBM_SAMPLER_STATE_MIN] > v[EBM_SAMPLER_STATE_MAX])
+        return ebm_fail(ebm_context_of(sampler), EBM_ERROR_RANGE,
+                        "state_min %g is above state_max %g",
+                        v[EBM_SAMPLER_STATE_MIN], v[EBM_SAMPLER_STATE_MAX]);
+    return EBM_OK;
+}
+
 /* All that can be wrong, before anything moves. */
 static ebm_status check_run(const ebm_sampler *sampler, const ebm_model *model,
                             const ebm_chains *chains)
@@ -164,7 +174,7 @@ static ebm_status check_run(const ebm_sampler *sampler, const ebm_model *model,
     if (sampler->is_running)
         return ebm_fail(context, EBM_ERROR_STATE,
                         "the sampler is in the middle of a run");
-    EBM_TRY(ebm_chains_check_still(chains));
+    EBM_TRY(ebm_chains_check_free(chains));
     if (model->height != chains->height || model->width != chains->width ||
         model->channels != chains->channels)
         return ebm_fail(context, EBM_ERROR_SHAPE,
@@ -173,10 +183,7 @@ static ebm_status check_run(const ebm_sampler *sampler, const ebm_model *model,
                         model->height, model->width, model->channels,
                         chains->height, chains->width, chains->channels);
     const double *v = sampler->values;
-    if (v[EBM_SAMPLER_STATE_MIN] > v[EBM_SAMPLER_STATE_MAX])
-        return ebm_fail(context, EBM_ERROR_RANGE,
-                        "state_min %g is above state_max %g",
-                        v[EBM_SAMPLER_STATE_MIN], v[EBM_SAMPLER_STATE_MAX]);
+    EBM_TRY(check_bounds(sampler));
     if (v[EBM_SAMPLER_KEEP_STEPS] > v[EBM_SAMPLER_STEPS])
         return ebm_fail(context, EBM_ERROR_RANGE,
                         "keep_steps %g is more than the %g steps of a run",
@@ -296,6 +303,7 @@ static ebm_status run_all(run *r)
                             "the observer stopped the run after step %zu",
                             r->done);
         EBM_TRY(ebm_model_check_ready(r->model));
+        EBM_TRY(check_bounds(sampler));
     }
     return EBM_OK;
 }
@@ -305,12 +313,11 @@ static ebm_status report_diverged(const ebm_chains *chains, size_t diverged)
 {
     const ebm_context *context = ebm_context_of(chains);
     size_t first = ebm_chains_first_diverged(chains);
-    ebm_fail(context, EBM_ERROR_DIVERGED,
-             "%zu of %zu chains turned non-finite, chain %zu at step %llu",
-             diverged, chains->n, first,
-             (unsigned long long)chains->diverged[first]);
-    ebm_log(context, EBM_LOG_WARNING, "%s", context->error);
-    return EBM_ERROR_DIVERGED;
+    return ebm_fail_loudly(
+        context, EBM_ERROR_DIVERGED,
+        "%zu of %zu chains turned non-finite, chain %zu at step %llu",
+        diverged, chains->n, first,
+        (unsigned long long)chains->diverged[first]);
 }
 
 ebm_status ebm_sampler_run(ebm_sampler *sampler, const ebm_model *model,
