@@ -229,8 +229,7 @@ static ebm_status check_sizes(const ebm_network *network,
                        s->width + 2 * s->padding + s->stride, s->channels, 1,
                        &framed) ||
         framed > largest || taps > largest || weights > largest ||
-        out > largest ||
-        s->out_height * s->out_width > largest / taps)
+        out > largest || s->out_height * s->out_width > largest / taps)
         return ebm_fail(ebm_context_of(network), EBM_ERROR_OVERFLOW,
                         "layer %zu: the convolution is too large",
                         network->count);
