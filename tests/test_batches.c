@@ -1,40 +1,9 @@
 /* Batches of a dataset: order, epochs, value range, noise. */
+#include "datasets.h"
 #include "ebm_test.h"
 #include "folder.h"
 
 #include "core/random.h"
-
-static test_allocator memory;
-static ebm_context *context;
-
-static int set_up(void **state)
-{
-    (void)state;
-    memset(&memory, 0, sizeof memory);
-    context = test_context(&memory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    ebm_context_destroy(context);
-    assert_no_leaks(&memory);
-    return 0;
-}
-
-/* n samples of one float each, which is the sample's number. */
-static ebm_dataset *make_numbers(size_t n, uint64_t seed)
-{
-    ebm_dataset *dataset = NULL;
-    float *x = test_floats(n);
-    for (size_t i = 0; i < n; i++)
-        x[i] = (float)i;
-    assert_ok(ebm_dataset_create_array(context, x, NULL, n, 1, 1, 1, seed,
-                                       &dataset));
-    free(x);
-    return dataset;
-}
 
 /* n samples of `size` floats, all `value`. */
 static ebm_dataset *make_constant(size_t n, size_t size, float value,
@@ -44,8 +13,8 @@ static ebm_dataset *make_constant(size_t n, size_t size, float value,
     float *x = test_floats(n * size);
     for (size_t i = 0; i < n * size; i++)
         x[i] = value;
-    assert_ok(ebm_dataset_create_array(context, x, NULL, n, 1, size, 1, seed,
-                                       &dataset));
+    assert_ok(ebm_dataset_create_array(test_fixture.context, x, NULL, n, 1,
+                                       size, 1, seed, &dataset));
     free(x);
     return dataset;
 }
@@ -64,7 +33,7 @@ static ebm_dataset *make_bytes(void)
     test_file_write(test_folder_file(&folder, "bytes", path), file,
                     sizeof file);
     ebm_status status =
-        ebm_dataset_create_idx(context, path, NULL, 1, &dataset);
+        ebm_dataset_create_idx(test_fixture.context, path, NULL, 1, &dataset);
     test_folder_remove(&folder);
     assert_ok(status);
     return dataset;
@@ -91,8 +60,8 @@ static void each_epoch_is_a_new_permutation(void **state)
     (void)state;
     enum { COUNT = 600, EPOCHS = 3 };
     static float order[3][EPOCHS][COUNT];
-    ebm_dataset *numbers[3] = {make_numbers(COUNT, 7), make_numbers(COUNT, 7),
-                               make_numbers(COUNT, 8)};
+    ebm_dataset *numbers[3] = {test_numbers(COUNT, 7), test_numbers(COUNT, 7),
+                               test_numbers(COUNT, 8)};
     for (size_t i = 0; i < 3; i++)
         for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
             assert_int_equal(ebm_dataset_epoch(numbers[i]), epoch);
@@ -118,7 +87,7 @@ static void orders_are_equally_likely(void **state)
     size_t counts[256] = {0}, different = 0;
     double chi = 0;
     float order[4];
-    ebm_dataset *dataset = make_numbers(4, 11);
+    ebm_dataset *dataset = test_numbers(4, 11);
     for (size_t i = 0; i < EPOCHS; i++) {
         assert_ok(ebm_dataset_next(dataset, 4, order, NULL));
         counts[(size_t)(order[0] + 4 * order[1] + 16 * order[2] +
@@ -139,7 +108,7 @@ static void the_tail_is_dropped(void **state)
 {
     (void)state;
     float x[10];
-    ebm_dataset *dataset = make_numbers(10, 1);
+    ebm_dataset *dataset = test_numbers(10, 1);
     assert_ok(ebm_dataset_set(dataset, EBM_DATASET_SHUFFLE, 0));
     /* size of the batch; first sample and epoch of it; epoch afterwards */
     static const size_t rows[][4] = {
@@ -153,12 +122,13 @@ static void the_tail_is_dropped(void **state)
             assert_true(x[j] == (float)(rows[i][1] + j));
         assert_int_equal(ebm_dataset_epoch(dataset), rows[i][3]);
     }
-    assert_error(context, ebm_dataset_next(dataset, 0, x, NULL),
+    assert_error(test_fixture.context, ebm_dataset_next(dataset, 0, x, NULL),
                  EBM_ERROR_RANGE, "batch of 0");
-    assert_error(context, ebm_dataset_next(dataset, 11, x, NULL),
+    assert_error(test_fixture.context, ebm_dataset_next(dataset, 11, x, NULL),
                  EBM_ERROR_RANGE, "batch of 11");
-    assert_error(context, ebm_dataset_next(dataset, 4, NULL, NULL),
-                 EBM_ERROR_ARGUMENT, "x is NULL");
+    assert_error(test_fixture.context,
+                 ebm_dataset_next(dataset, 4, NULL, NULL), EBM_ERROR_ARGUMENT,
+                 "x is NULL");
     /* Failures moved nothing. */
     assert_int_equal(ebm_dataset_epoch(dataset), 8);
     assert_ok(ebm_dataset_next(dataset, 1, x, NULL));
@@ -170,7 +140,7 @@ static void changing_shuffle_begins_the_epoch_anew(void **state)
 {
     (void)state;
     float shuffled[6], x[6];
-    ebm_dataset *dataset = make_numbers(6, 3);
+    ebm_dataset *dataset = test_numbers(6, 3);
     assert_ok(ebm_dataset_next(dataset, 4, shuffled, NULL));
     assert_ok(ebm_dataset_set(dataset, EBM_DATASET_SHUFFLE, 1)); /* as is */
     assert_ok(ebm_dataset_next(dataset, 1, shuffled + 4, NULL));
@@ -195,8 +165,8 @@ static void labels_follow_their_samples(void **state)
         x[i] = (float)i;
         labels[i] = 3 * i;
     }
-    assert_ok(ebm_dataset_create_array(context, x, labels, 50, 1, 1, 1, 2,
-                                       &dataset));
+    assert_ok(ebm_dataset_create_array(test_fixture.context, x, labels, 50, 1,
+                                       1, 1, 2, &dataset));
     for (int noisy = 0; noisy < 2; noisy++) {
         assert_ok(
             ebm_dataset_set(dataset, EBM_DATASET_NOISE_STD, noisy * 0.01));
@@ -207,7 +177,7 @@ static void labels_follow_their_samples(void **state)
         assert_ok(ebm_dataset_next(dataset, 50, x, NULL));
     }
     ebm_dataset_destroy(dataset);
-    dataset = make_numbers(3, 1);
+    dataset = test_numbers(3, 1);
     labels[0] = labels[1] = labels[2] = 9;
     assert_ok(ebm_dataset_next(dataset, 3, x, labels));
     assert_true(!labels[0] && !labels[1] && !labels[2]);
@@ -321,7 +291,9 @@ static void arrays_are_clamped_on_request(void **state)
     ebm_dataset_destroy(dataset);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                             \
+    cmocka_unit_test_setup_teardown(name, test_dataset_set_up, \
+                                    test_dataset_tear_down)
 
 int main(void)
 {

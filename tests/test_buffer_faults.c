@@ -1,32 +1,9 @@
 /* The replay buffer: statistics, what it refuses, and its memory. */
+#include "buffers.h"
 #include "ebm_test.h"
 
 #include "buffer/buffer.h"
 #include "chains/chains.h"
-
-static ebm_buffer *make(ebm_context *context, size_t capacity, uint64_t seed,
-                        ebm_buffer_policy policy, double fresh_rate)
-{
-    ebm_buffer *buffer = NULL;
-    assert_ok(ebm_buffer_create(context, capacity, 1, 1, 1, seed, &buffer));
-    assert_ok(ebm_buffer_set(buffer, EBM_BUFFER_POLICY, policy));
-    assert_ok(ebm_buffer_set(buffer, EBM_BUFFER_FRESH_RATE, fresh_rate));
-    return buffer;
-}
-
-static ebm_chains *make_chains(ebm_context *context, size_t n, size_t width)
-{
-    ebm_chains *chains = NULL;
-    assert_ok(ebm_chains_create(context, n, 1, width, 1, 1, &chains));
-    return chains;
-}
-
-static double statistic(const ebm_buffer *buffer, ebm_buffer_statistic which)
-{
-    double value = NAN;
-    assert_ok(ebm_buffer_get_statistic(buffer, which, &value));
-    return value;
-}
 
 /* Ages and staleness where they can be said in closed form. */
 static void test_statistics(void **state)
@@ -34,25 +11,30 @@ static void test_statistics(void **state)
     (void)state;
     enum { N = 4, STEPS = 60 };
     ebm_context *context = test_context_threads(1);
-    ebm_chains *chains = make_chains(context, N, 1);
+    ebm_chains *chains = test_chains(context, N, 1);
     /* Persistent chains: all as old as the run, none out of date. */
-    ebm_buffer *buffer = make(context, N, 5, EBM_BUFFER_WRITE_BACK, 0);
+    ebm_buffer *buffer = test_buffer(context, N, 5, EBM_BUFFER_WRITE_BACK, 0);
     for (int s = EBM_BUFFER_STAT_SIZE; s <= EBM_BUFFER_STAT_STALENESS_MAX; s++)
-        assert_true(statistic(buffer, (ebm_buffer_statistic)s) == 0);
+        assert_true(test_buffer_statistic(buffer, (ebm_buffer_statistic)s) ==
+                    0);
     assert_ok(ebm_buffer_fill_normal(buffer, N, 0, 1));
     for (int k = 1; k <= 5; k++) {
         assert_ok(ebm_buffer_draw(buffer, chains));
         for (size_t i = 0; i < N; i++)
             chains->ages[i] += STEPS;
         assert_ok(ebm_buffer_store(buffer, chains));
-        assert_true(statistic(buffer, EBM_BUFFER_STAT_AGE_MEAN) == k * STEPS);
-        assert_true(statistic(buffer, EBM_BUFFER_STAT_AGE_MIN) == k * STEPS);
-        assert_true(statistic(buffer, EBM_BUFFER_STAT_AGE_MAX) == k * STEPS);
-        assert_true(statistic(buffer, EBM_BUFFER_STAT_STALENESS_MAX) == 0);
+        assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_AGE_MEAN) ==
+                    k * STEPS);
+        assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_AGE_MIN) ==
+                    k * STEPS);
+        assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_AGE_MAX) ==
+                    k * STEPS);
+        assert_true(
+            test_buffer_statistic(buffer, EBM_BUFFER_STAT_STALENESS_MAX) == 0);
     }
     ebm_buffer_destroy(buffer);
     /* FIFO of 3 N, the k-th store of age k: ages k - 2 .. k, mean k - 1. */
-    buffer = make(context, 3 * N, 5, EBM_BUFFER_FIFO, 1);
+    buffer = test_buffer(context, 3 * N, 5, EBM_BUFFER_FIFO, 1);
     assert_ok(ebm_buffer_fill_normal(buffer, 3 * N, 0, 1));
     for (int k = 1; k <= 9; k++) {
         assert_ok(ebm_buffer_draw(buffer, chains));
@@ -63,17 +45,23 @@ static void test_statistics(void **state)
         /* Filled before the first store: k stores out of date. */
         double most = k < 3 ? k : 2;
         double stale = k == 1 ? 2. / 3 : 1;
-        assert_close(statistic(buffer, EBM_BUFFER_STAT_AGE_MEAN), mean, 0,
-                     1e-15);
-        assert_true(statistic(buffer, EBM_BUFFER_STAT_AGE_MIN) ==
+        assert_close(test_buffer_statistic(buffer, EBM_BUFFER_STAT_AGE_MEAN),
+                     mean, 0, 1e-15);
+        assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_AGE_MIN) ==
                     (k < 3 ? 0 : k - 2));
-        assert_true(statistic(buffer, EBM_BUFFER_STAT_AGE_MAX) == k);
-        assert_close(statistic(buffer, EBM_BUFFER_STAT_STALENESS_MEAN), stale,
-                     0, 1e-15);
-        assert_true(statistic(buffer, EBM_BUFFER_STAT_STALENESS_MAX) == most);
-        assert_true(statistic(buffer, EBM_BUFFER_STAT_FRESH) == k * N);
-        assert_true(statistic(buffer, EBM_BUFFER_STAT_SEEN) == 3 * N + k * N);
-        assert_true(statistic(buffer, EBM_BUFFER_STAT_SIZE) == 3 * N);
+        assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_AGE_MAX) ==
+                    k);
+        assert_close(
+            test_buffer_statistic(buffer, EBM_BUFFER_STAT_STALENESS_MEAN),
+            stale, 0, 1e-15);
+        assert_true(test_buffer_statistic(
+                        buffer, EBM_BUFFER_STAT_STALENESS_MAX) == most);
+        assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_FRESH) ==
+                    k * N);
+        assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_SEEN) ==
+                    3 * N + k * N);
+        assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_SIZE) ==
+                    3 * N);
     }
     ebm_buffer_destroy(buffer);
     ebm_chains_destroy(chains);
@@ -85,10 +73,10 @@ static void test_refusals(void **state)
     (void)state;
     ebm_context *context = test_context_threads(1);
     ebm_context *strange = test_context_threads(1);
-    ebm_buffer *buffer = make(context, 4, 1, EBM_BUFFER_FIFO, 0.05);
-    ebm_chains *chains = make_chains(context, 2, 1);
-    ebm_chains *wide = make_chains(context, 2, 3);
-    ebm_chains *foreign = make_chains(strange, 2, 1);
+    ebm_buffer *buffer = test_buffer(context, 4, 1, EBM_BUFFER_FIFO, 0.05);
+    ebm_chains *chains = test_chains(context, 2, 1);
+    ebm_chains *wide = test_chains(context, 2, 3);
+    ebm_chains *foreign = test_chains(strange, 2, 1);
     float x[4] = {1, 2, 3, 4}, bad[2] = {1, NAN}, before[2];
     double value = -1;
     assert_ok(ebm_chains_init_normal(chains, 0, 1));
@@ -114,7 +102,7 @@ static void test_refusals(void **state)
     assert_same_bits(chains->states, before, 2);
     assert_null(chains->buffer);
     assert_int_equal(buffer->draws, 0);
-    assert_true(statistic(buffer, EBM_BUFFER_STAT_FRESH) == 0);
+    assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_FRESH) == 0);
     /* Store. */
     assert_ok(ebm_buffer_set(buffer, EBM_BUFFER_POLICY, 0));
     chains->diverged[1] = 9;
@@ -144,7 +132,7 @@ static void test_refusals(void **state)
     assert_status(ebm_buffer_fill_normal(NULL, 1, 0, 1), EBM_ERROR_HANDLE);
     assert_status(ebm_buffer_fill_uniform(NULL, 1, 0, 1), EBM_ERROR_HANDLE);
     assert_int_equal(ebm_buffer_size(buffer), 1);
-    assert_true(statistic(buffer, EBM_BUFFER_STAT_SEEN) == 1);
+    assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_SEEN) == 1);
     /* Read, settings, statistics. */
     assert_status(ebm_buffer_read(buffer, 0, 2, x), EBM_ERROR_RANGE);
     assert_status(ebm_buffer_read(buffer, 2, SIZE_MAX, x), EBM_ERROR_RANGE);
@@ -214,7 +202,7 @@ static void test_memory_use(void **state)
         EBM_ERROR_OVERFLOW);
     assert_status(ebm_buffer_create(NULL, 1, 1, 1, 1, 0, &buffer),
                   EBM_ERROR_HANDLE);
-    ebm_chains *chains = make_chains(context, 5, 1);
+    ebm_chains *chains = test_chains(context, 5, 1);
     size_t allocations = memory.allocations;
     test_fail_at(&memory, 1, 1);
     for (int policy = 0; policy < 3; policy++) {
@@ -253,7 +241,7 @@ static void test_sizes_of_added_states(void **state)
             ebm_buffer_add(buffer, x, NULL, sizes[i], EBM_ORIGIN_NOISE),
             EBM_ERROR_OVERFLOW);
     assert_int_equal(ebm_buffer_size(buffer), 0);
-    assert_true(statistic(buffer, EBM_BUFFER_STAT_SEEN) == 0);
+    assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_SEEN) == 0);
     assert_ok(ebm_buffer_add(buffer, x, NULL, 1, EBM_ORIGIN_NOISE));
     ebm_buffer_destroy(buffer);
     ebm_context_destroy(context);

@@ -1,33 +1,10 @@
 /* The replay buffer: laws of its random parts, and that they are pure
    functions. */
+#include "buffers.h"
 #include "ebm_test.h"
 
 #include "buffer/buffer.h"
 #include "chains/chains.h"
-
-static ebm_buffer *make(ebm_context *context, size_t capacity, uint64_t seed,
-                        ebm_buffer_policy policy, double fresh_rate)
-{
-    ebm_buffer *buffer = NULL;
-    assert_ok(ebm_buffer_create(context, capacity, 1, 1, 1, seed, &buffer));
-    assert_ok(ebm_buffer_set(buffer, EBM_BUFFER_POLICY, policy));
-    assert_ok(ebm_buffer_set(buffer, EBM_BUFFER_FRESH_RATE, fresh_rate));
-    return buffer;
-}
-
-static ebm_chains *make_chains(ebm_context *context, size_t n, size_t width)
-{
-    ebm_chains *chains = NULL;
-    assert_ok(ebm_chains_create(context, n, 1, width, 1, 1, &chains));
-    return chains;
-}
-
-static double statistic(const ebm_buffer *buffer, ebm_buffer_statistic which)
-{
-    double value = NAN;
-    assert_ok(ebm_buffer_get_statistic(buffer, which, &value));
-    return value;
-}
 
 /* sum (observed - expected)^2 / variance of a cell. */
 static double chi_square(const double *counts, size_t cells, double expected,
@@ -47,11 +24,11 @@ static void test_reservoir_is_uniform(void **state)
     (void)state;
     enum { HELD = 10, OFFERED = 40, TRIALS = 4000, BATCH = 5 };
     ebm_context *context = test_context_threads(1);
-    ebm_chains *chains = make_chains(context, BATCH, 1);
+    ebm_chains *chains = test_chains(context, BATCH, 1);
     double counts[OFFERED] = {0}, stale = 0;
     for (uint64_t trial = 0; trial < TRIALS; trial++) {
         ebm_buffer *buffer =
-            make(context, HELD, trial, EBM_BUFFER_RESERVOIR, 0.5);
+            test_buffer(context, HELD, trial, EBM_BUFFER_RESERVOIR, 0.5);
         /* What was there before a fill does not count any more. */
         if (trial % 2)
             assert_ok(ebm_buffer_fill_uniform(buffer, HELD, 100, 101));
@@ -67,7 +44,9 @@ static void test_reservoir_is_uniform(void **state)
             assert_true(x[i] >= 0 && x[i] < OFFERED);
             counts[(size_t)x[i]]++;
         }
-        stale += statistic(buffer, EBM_BUFFER_STAT_STALENESS_MEAN) / TRIALS;
+        stale +=
+            test_buffer_statistic(buffer, EBM_BUFFER_STAT_STALENESS_MEAN) /
+            TRIALS;
         ebm_buffer_destroy(buffer);
     }
     double p = (double)HELD / OFFERED;
@@ -96,8 +75,8 @@ static void count_places(ebm_context *context, ebm_buffer_policy policy,
                          double fresh_rate, places *p)
 {
     static const float x[SLOTS] = {0, 1, 2, 3, 4, 5, 6, 7};
-    ebm_chains *chains = make_chains(context, DRAWN, 1);
-    ebm_buffer *buffer = make(context, SLOTS, 11, policy, fresh_rate);
+    ebm_chains *chains = test_chains(context, DRAWN, 1);
+    ebm_buffer *buffer = test_buffer(context, SLOTS, 11, policy, fresh_rate);
     assert_ok(ebm_buffer_fill_uniform(buffer, 0, 100, 101));
     assert_ok(ebm_buffer_add(buffer, x, NULL, SLOTS, EBM_ORIGIN_NOISE));
     *p = (places){.firsts = 0};
@@ -169,8 +148,8 @@ static void test_never_fresh(void **state)
     ebm_random random = ebm_random_at(seed, EBM_PURPOSE_BUFFER_DRAW, 0, 0);
     assert_true(ebm_random_uniform(&random, 0) == 0);
     ebm_context *context = test_context_threads(1);
-    ebm_buffer *buffer = make(context, 1, seed, EBM_BUFFER_FIFO, 0);
-    ebm_chains *chains = make_chains(context, 1, 1);
+    ebm_buffer *buffer = test_buffer(context, 1, seed, EBM_BUFFER_FIFO, 0);
+    ebm_chains *chains = test_chains(context, 1, 1);
     assert_ok(ebm_buffer_fill_uniform(buffer, 0, 100, 101));
     assert_ok(ebm_buffer_add(buffer, &x, NULL, 1, EBM_ORIGIN_NOISE));
     assert_ok(ebm_buffer_draw(buffer, chains));
@@ -186,14 +165,14 @@ static void test_fresh_rate(void **state)
     enum { N = 16, DRAWS = 2000 };
     static const double rates[] = {0, 0.05, 0.5, 1};
     ebm_context *context = test_context_threads(1);
-    ebm_chains *chains = make_chains(context, N, 1);
+    ebm_chains *chains = test_chains(context, N, 1);
     float old[N];
     for (size_t i = 0; i < N; i++)
         old[i] = -1;
     for (int policy = 0; policy < 3; policy++)
         for (size_t r = 0; r < TEST_COUNT(rates); r++) {
-            ebm_buffer *buffer =
-                make(context, N, 21, (ebm_buffer_policy)policy, rates[r]);
+            ebm_buffer *buffer = test_buffer(
+                context, N, 21, (ebm_buffer_policy)policy, rates[r]);
             assert_ok(ebm_buffer_fill_uniform(buffer, 0, 3, 5));
             assert_ok(ebm_buffer_add(buffer, old, NULL, N, EBM_ORIGIN_DATA));
             double fresh = 0;
@@ -213,7 +192,8 @@ static void test_fresh_rate(void **state)
             /* 4.5 standard deviations of a binomial; exact at 0 and 1. */
             assert_close(fresh / total, rates[r],
                          4.5 * sqrt(rates[r] * (1 - rates[r]) / total), 0);
-            assert_true(statistic(buffer, EBM_BUFFER_STAT_FRESH) == fresh);
+            assert_true(test_buffer_statistic(buffer, EBM_BUFFER_STAT_FRESH) ==
+                        fresh);
             ebm_buffer_destroy(buffer);
         }
     ebm_chains_destroy(chains);
@@ -226,8 +206,8 @@ static void test_source_law(void **state)
     (void)state;
     enum { N = 4000 };
     ebm_context *context = test_context_threads(1);
-    ebm_buffer *buffer = make(context, N, 31, EBM_BUFFER_FIFO, 1);
-    ebm_chains *chains = make_chains(context, N, 1);
+    ebm_buffer *buffer = test_buffer(context, N, 31, EBM_BUFFER_FIFO, 1);
+    ebm_chains *chains = test_chains(context, N, 1);
     double values[2 * N], range[2] = {-1, 3}, law[2] = {2, 0.25};
     for (int normal = 0; normal < 2; normal++) {
         if (normal)
@@ -261,12 +241,12 @@ static void test_pure(void **state)
     enum { HELD = 20, N = 8 };
     ebm_context *context = test_context_threads(1);
     ebm_buffer *a, *b;
-    ebm_chains *few = make_chains(context, 3, 1);
-    ebm_chains *x = make_chains(context, N, 1);
-    ebm_chains *y = make_chains(context, N, 1);
+    ebm_chains *few = test_chains(context, 3, 1);
+    ebm_chains *x = test_chains(context, N, 1);
+    ebm_chains *y = test_chains(context, N, 1);
     for (int policy = 0; policy < 3; policy++) {
-        a = make(context, HELD, 41, (ebm_buffer_policy)policy, 0.3);
-        b = make(context, HELD, 41, (ebm_buffer_policy)policy, 0.3);
+        a = test_buffer(context, HELD, 41, (ebm_buffer_policy)policy, 0.3);
+        b = test_buffer(context, HELD, 41, (ebm_buffer_policy)policy, 0.3);
         assert_ok(ebm_buffer_fill_normal(a, HELD, 0, 1));
         assert_ok(ebm_buffer_fill_normal(b, HELD, 0, 1));
         assert_ok(ebm_buffer_draw(a, few)); /* 3 chains here, 8 there */
@@ -288,14 +268,14 @@ static void test_pure(void **state)
         ebm_buffer_destroy(b);
     }
     /* Fresh rows do not depend on how many there are; seeds matter. */
-    a = make(context, HELD, 41, EBM_BUFFER_FIFO, 1);
-    b = make(context, HELD, 42, EBM_BUFFER_FIFO, 1);
+    a = test_buffer(context, HELD, 41, EBM_BUFFER_FIFO, 1);
+    b = test_buffer(context, HELD, 42, EBM_BUFFER_FIFO, 1);
     assert_ok(ebm_buffer_fill_normal(a, HELD, 0, 1));
     assert_ok(ebm_buffer_fill_normal(b, HELD, 0, 1));
     assert_other_bits(a->states, b->states, HELD);
     assert_ok(ebm_buffer_draw(a, x));
     ebm_buffer_destroy(b);
-    b = make(context, HELD, 41, EBM_BUFFER_FIFO, 1);
+    b = test_buffer(context, HELD, 41, EBM_BUFFER_FIFO, 1);
     assert_ok(ebm_buffer_fill_normal(b, 0, 0, 1));
     assert_ok(ebm_buffer_draw(b, few)); /* empty, all fresh: allowed */
     assert_same_bits(few->states, x->states, 3);
@@ -315,11 +295,11 @@ static void test_references(void **state)
     enum { HELD = 8, COUNT = 20, ASKED = 400 };
     static const float names[HELD] = {0, 1, 2, 3, 4, 5, 6, 7};
     ebm_context *context = test_context_threads(1);
-    ebm_chains *x = make_chains(context, 5, 1);
-    ebm_chains *y = make_chains(context, 5, 1);
+    ebm_chains *x = test_chains(context, 5, 1);
+    ebm_chains *y = test_chains(context, 5, 1);
     float r[COUNT], few[3], last[COUNT];
-    ebm_buffer *a = make(context, 12, 51, EBM_BUFFER_RESERVOIR, 0.5);
-    ebm_buffer *b = make(context, 12, 51, EBM_BUFFER_RESERVOIR, 0.5);
+    ebm_buffer *a = test_buffer(context, 12, 51, EBM_BUFFER_RESERVOIR, 0.5);
+    ebm_buffer *b = test_buffer(context, 12, 51, EBM_BUFFER_RESERVOIR, 0.5);
     assert_error(context, ebm_buffer_reference(a, 1, r), EBM_ERROR_STATE,
                  "empty");
     assert_ok(ebm_buffer_fill_uniform(a, 0, 100, 101));
@@ -351,9 +331,9 @@ static void test_references(void **state)
         }
         first[(size_t)r[0]]++;
     }
-    assert_true(statistic(a, EBM_BUFFER_STAT_FRESH) ==
-                statistic(b, EBM_BUFFER_STAT_FRESH));
-    assert_true(statistic(a, EBM_BUFFER_STAT_SEEN) == HELD);
+    assert_true(test_buffer_statistic(a, EBM_BUFFER_STAT_FRESH) ==
+                test_buffer_statistic(b, EBM_BUFFER_STAT_FRESH));
+    assert_true(test_buffer_statistic(a, EBM_BUFFER_STAT_SEEN) == HELD);
     /* 7 and 63 degrees of freedom, 0.1 %: 24.3 and 103.4. */
     double even = total / HELD;
     assert_true(chi_square(all, HELD, even, even) < 24.3);

@@ -4,6 +4,7 @@
  * they would enter what is on its way.
  */
 #include "ebm_test.h"
+#include "quadratic.h"
 
 #include "chains/chains.h"
 
@@ -16,6 +17,7 @@ typedef struct scene {
     ebm_chains *chains;
     ebm_loss *loss;
     ebm_report *report;
+    test_quadratic quadratic;
     float states[N * SIZE], scale[N], energy[N], grad[N * SIZE];
     /* At the act_at-th callback, from 1 on, act() runs. */
     size_t calls, act_at;
@@ -26,62 +28,21 @@ typedef struct scene {
     float number;
 } scene;
 
-static void called(scene *s)
+static void called(void *argument)
 {
+    scene *s = argument;
     if (++s->calls == s->act_at)
         s->act(s);
 }
 
-/* E(x) = theta |x|^2 / 2. */
-static int energy_grad(const float *params, const float *x,
-                       const int32_t *labels, size_t n, float *energy,
-                       float *grad, void *user)
-{
-    (void)labels;
-    called(user);
-    for (size_t i = 0; i < n; i++) {
-        energy[i] = 0;
-        for (size_t j = i * SIZE; j < (i + 1) * SIZE; j++) {
-            energy[i] += params[0] * x[j] * x[j] / 2;
-            grad[j] = params[0] * x[j];
-        }
-    }
-    return 0;
-}
-
-static int param_grad(const float *params, const float *x,
-                      const int32_t *labels, size_t n, const float *scale,
-                      float *gradient, void *user)
-{
-    (void)params;
-    (void)labels;
-    called(user);
-    for (size_t i = 0; i < n * SIZE; i++)
-        gradient[0] += scale[i / SIZE] * x[i] * x[i] / 2;
-    return 0;
-}
-
-static int tangent(const float *params, const float *x, const int32_t *labels,
-                   size_t n, const float *v, const float *scale, float *hv,
-                   float *gradient, void *user)
-{
-    (void)labels;
-    called(user);
-    for (size_t i = 0; i < n * SIZE; i++) {
-        hv[i] = params[0] * v[i];
-        if (gradient)
-            gradient[0] += scale[i / SIZE] * x[i] * v[i];
-    }
-    return 0;
-}
-
 static ebm_model *make_model(ebm_context *context, scene *s)
 {
-    static const ebm_energy_ops ops = {sizeof ops, 1, energy_grad, param_grad,
-                                       tangent};
     const float theta = 0.5f;
     ebm_model *model = NULL;
-    assert_ok(ebm_model_create_custom(context, 1, SIZE, 1, &ops, s, &model));
+    s->quadratic =
+        (test_quadratic){.size = SIZE, .called = called, .argument = s};
+    assert_ok(ebm_model_create_custom(context, 1, SIZE, 1, &test_quadratic_ops,
+                                      &s->quadratic, &model));
     assert_ok(ebm_model_set_parameters(model, 0, &theta, 1));
     return model;
 }

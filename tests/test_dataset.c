@@ -1,45 +1,14 @@
 /* Datasets: settings, arrays of the caller, the shipped digits. Batches are
    in test_batches.c, damaged files in test_idx.c. */
+#include "datasets.h"
 #include "ebm_test.h"
 
 #include "dataset/dataset.h"
 
-static test_allocator memory;
-static ebm_context *context;
-
-static int set_up(void **state)
-{
-    (void)state;
-    memset(&memory, 0, sizeof memory);
-    context = test_context(&memory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    ebm_context_destroy(context);
-    assert_no_leaks(&memory);
-    return 0;
-}
-
-/* n samples of one float each, which is the sample's number. */
-static ebm_dataset *make_numbers(size_t n, uint64_t seed)
-{
-    ebm_dataset *dataset = NULL;
-    float *x = test_floats(n);
-    for (size_t i = 0; i < n; i++)
-        x[i] = (float)i;
-    assert_ok(ebm_dataset_create_array(context, x, NULL, n, 1, 1, 1, seed,
-                                       &dataset));
-    free(x);
-    return dataset;
-}
-
 static void settings_are_checked(void **state)
 {
     (void)state;
-    ebm_dataset *dataset = make_numbers(3, 1);
+    ebm_dataset *dataset = test_numbers(3, 1);
     static const struct {
         ebm_dataset_key key;
         const char *name;
@@ -76,7 +45,7 @@ static void settings_are_checked(void **state)
         assert_true(initial == rows[i].initial && minimum <= initial &&
                     initial <= maximum);
         for (size_t j = 0; j < 4; j++) {
-            assert_error(context,
+            assert_error(test_fixture.context,
                          ebm_dataset_set(dataset, rows[i].key, rows[i].bad[j]),
                          EBM_ERROR_RANGE, rows[i].name);
             assert_ok(ebm_dataset_get(dataset, rows[i].key, &value));
@@ -86,7 +55,8 @@ static void settings_are_checked(void **state)
         assert_ok(ebm_dataset_get(dataset, rows[i].key, &value));
         assert_true(value == rows[i].good);
     }
-    assert_error(context, ebm_dataset_set(dataset, (ebm_dataset_key)99, 1),
+    assert_error(test_fixture.context,
+                 ebm_dataset_set(dataset, (ebm_dataset_key)99, 1),
                  EBM_ERROR_ARGUMENT, "99");
     ebm_dataset_destroy(dataset);
 }
@@ -101,8 +71,8 @@ static void arrays_are_taken_as_they_are(void **state)
         x[i] = (float)(i * 1000 - 5000);
     memcpy(y, x, sizeof x);
     ebm_dataset *dataset = NULL;
-    assert_ok(
-        ebm_dataset_create_array(context, x, labels, 2, 2, 3, 2, 1, &dataset));
+    assert_ok(ebm_dataset_create_array(test_fixture.context, x, labels, 2, 2,
+                                       3, 2, 1, &dataset));
     memset(x, 0, sizeof x); /* theirs is a copy */
     labels[0] = labels[1] = 0;
     assert_int_equal(ebm_dataset_count(dataset), 2);
@@ -119,15 +89,20 @@ static void arrays_are_taken_as_they_are(void **state)
     ebm_dataset_sample(dataset, 1, x + 12, &got[1]);
     assert_same_bits(x + 12, y + 12, 12);
     assert_int_equal(got[1], 2000000000);
-    assert_error(context, ebm_dataset_read(dataset, 1, 2, x, NULL),
-                 EBM_ERROR_RANGE, "2 samples from number 1");
-    assert_error(context, ebm_dataset_read(dataset, 2, 1, x, NULL),
+    assert_error(test_fixture.context,
+                 ebm_dataset_read(dataset, 1, 2, x, NULL), EBM_ERROR_RANGE,
+                 "2 samples from number 1");
+    assert_error(test_fixture.context,
+                 ebm_dataset_read(dataset, 2, 1, x, NULL), EBM_ERROR_RANGE,
+                 "beyond");
+    assert_error(test_fixture.context,
+                 ebm_dataset_read(dataset, 1, SIZE_MAX, x, NULL),
                  EBM_ERROR_RANGE, "beyond");
-    assert_error(context, ebm_dataset_read(dataset, 1, SIZE_MAX, x, NULL),
-                 EBM_ERROR_RANGE, "beyond");
-    assert_error(context, ebm_dataset_read(dataset, 0, 0, x, NULL),
-                 EBM_ERROR_ARGUMENT, "n is 0");
-    assert_error(context, ebm_dataset_read(dataset, 0, 1, NULL, NULL),
+    assert_error(test_fixture.context,
+                 ebm_dataset_read(dataset, 0, 0, x, NULL), EBM_ERROR_ARGUMENT,
+                 "n is 0");
+    assert_error(test_fixture.context,
+                 ebm_dataset_read(dataset, 0, 1, NULL, NULL),
                  EBM_ERROR_ARGUMENT, "x is NULL");
     ebm_dataset_destroy(dataset);
 }
@@ -140,32 +115,32 @@ static void bad_arrays_are_refused(void **state)
     static const size_t sizes[][4] = {
         {0, 1, 1, 1}, {1, 0, 1, 1}, {1, 1, 0, 1}, {1, 1, 1, 0}};
     for (size_t i = 0; i < TEST_COUNT(sizes); i++)
-        assert_error(context,
-                     ebm_dataset_create_array(context, x, NULL, sizes[i][0],
-                                              sizes[i][1], sizes[i][2],
-                                              sizes[i][3], 1, &dataset),
+        assert_error(test_fixture.context,
+                     ebm_dataset_create_array(
+                         test_fixture.context, x, NULL, sizes[i][0],
+                         sizes[i][1], sizes[i][2], sizes[i][3], 1, &dataset),
                      EBM_ERROR_ARGUMENT, "size is 0");
-    assert_error(context,
-                 ebm_dataset_create_array(context, x, NULL, SIZE_MAX / 2, 3, 1,
-                                          1, 1, &dataset),
+    assert_error(test_fixture.context,
+                 ebm_dataset_create_array(test_fixture.context, x, NULL,
+                                          SIZE_MAX / 2, 3, 1, 1, 1, &dataset),
                  EBM_ERROR_OVERFLOW, "do not fit");
-    assert_error(
-        context,
-        ebm_dataset_create_array(context, NULL, NULL, 1, 1, 1, 1, 1, &dataset),
-        EBM_ERROR_ARGUMENT, "x is NULL");
-    assert_error(
-        context,
-        ebm_dataset_create_array(context, x, NULL, 1, 1, 1, 1, 1, NULL),
-        EBM_ERROR_ARGUMENT, "dataset");
+    assert_error(test_fixture.context,
+                 ebm_dataset_create_array(test_fixture.context, NULL, NULL, 1,
+                                          1, 1, 1, 1, &dataset),
+                 EBM_ERROR_ARGUMENT, "x is NULL");
+    assert_error(test_fixture.context,
+                 ebm_dataset_create_array(test_fixture.context, x, NULL, 1, 1,
+                                          1, 1, 1, NULL),
+                 EBM_ERROR_ARGUMENT, "dataset");
     static const float bad[] = {NAN, INFINITY, -INFINITY};
     for (size_t i = 0; i < 12; i++) {
         char place[60];
         snprintf(place, sizeof place, "element %zu of sample %zu", i % 4,
                  i / 4);
         x[i] = bad[i % 3];
-        assert_error(context,
-                     ebm_dataset_create_array(context, x, NULL, 3, 2, 2, 1, 1,
-                                              &dataset),
+        assert_error(test_fixture.context,
+                     ebm_dataset_create_array(test_fixture.context, x, NULL, 3,
+                                              2, 2, 1, 1, &dataset),
                      EBM_ERROR_NON_FINITE, place);
         x[i] = 0;
     }
@@ -177,7 +152,7 @@ static void wrong_handles_are_refused(void **state)
     (void)state;
     float x[1];
     double value;
-    ebm_dataset *wrong = (ebm_dataset *)context;
+    ebm_dataset *wrong = (ebm_dataset *)test_fixture.context;
     assert_status(ebm_dataset_next(wrong, 1, x, NULL), EBM_ERROR_HANDLE);
     assert_status(ebm_dataset_next(NULL, 1, x, NULL), EBM_ERROR_HANDLE);
     assert_status(ebm_dataset_read(wrong, 0, 1, x, NULL), EBM_ERROR_HANDLE);
@@ -192,7 +167,7 @@ static void wrong_handles_are_refused(void **state)
     assert_int_equal(ebm_dataset_epoch(wrong), 0);
     ebm_dataset_destroy(wrong);
     ebm_dataset_destroy(NULL);
-    assert_true(ebm_context_machinery(context)[0]);
+    assert_true(ebm_context_machinery(test_fixture.context)[0]);
 }
 
 /* The numbers come from Python's gzip and sum(), not from this library. */
@@ -209,7 +184,8 @@ static void the_shipped_digits_are_whole(void **state)
     snprintf(path[0], sizeof path[0], "%simages-idx3-ubyte.gz", stem);
     snprintf(path[1], sizeof path[1], "%slabels-idx1-ubyte.gz", stem);
     ebm_dataset *dataset = NULL;
-    assert_ok(ebm_dataset_create_idx(context, path[0], path[1], 1, &dataset));
+    assert_ok(ebm_dataset_create_idx(test_fixture.context, path[0], path[1], 1,
+                                     &dataset));
     size_t height, width;
     assert_ok(ebm_dataset_shape(dataset, &height, &width, NULL));
     assert_int_equal(height, 28);
@@ -245,23 +221,23 @@ static void memory_may_run_out(void **state)
     int32_t labels[6] = {0};
     ebm_dataset *dataset = NULL;
     ebm_status status = EBM_ERROR_MEMORY;
-    size_t n = 0, blocks = memory.live_blocks;
+    size_t n = 0, blocks = test_fixture.memory.live_blocks;
     while (status == EBM_ERROR_MEMORY) {
         assert_null(dataset);
-        assert_int_equal(memory.live_blocks, blocks);
-        test_fail_at(&memory, ++n, 0);
-        status = ebm_dataset_create_array(context, x, labels, 6, 1, 1, 1, 1,
-                                          &dataset);
+        assert_int_equal(test_fixture.memory.live_blocks, blocks);
+        test_fail_at(&test_fixture.memory, ++n, 0);
+        status = ebm_dataset_create_array(test_fixture.context, x, labels, 6,
+                                          1, 1, 1, 1, &dataset);
     }
-    test_fail_at(&memory, 0, 0);
+    test_fail_at(&test_fixture.memory, 0, 0);
     assert_ok(status);
     assert_int_equal(n, 5); /* handle, samples, labels, order; then none */
     /* Batches need no memory. */
-    size_t allocations = memory.allocations;
+    size_t allocations = test_fixture.memory.allocations;
     assert_ok(ebm_dataset_set(dataset, EBM_DATASET_NOISE_STD, 1));
     for (int i = 0; i < 10; i++)
         assert_ok(ebm_dataset_next(dataset, 4, x, labels));
-    assert_int_equal(memory.allocations, allocations);
+    assert_int_equal(test_fixture.memory.allocations, allocations);
     ebm_dataset_destroy(dataset);
 }
 
@@ -269,15 +245,17 @@ static void the_context_may_go_first(void **state)
 {
     (void)state;
     float x[3];
-    ebm_dataset *dataset = make_numbers(3, 1);
-    ebm_context_destroy(context);
+    ebm_dataset *dataset = test_numbers(3, 1);
+    ebm_context_destroy(test_fixture.context);
     assert_ok(ebm_dataset_next(dataset, 3, x, NULL));
     assert_status(ebm_dataset_next(dataset, 4, x, NULL), EBM_ERROR_RANGE);
     ebm_dataset_destroy(dataset);
-    context = NULL;
+    test_fixture.context = NULL;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                             \
+    cmocka_unit_test_setup_teardown(name, test_dataset_set_up, \
+                                    test_dataset_tear_down)
 
 int main(void)
 {

@@ -2,53 +2,11 @@
    and what is refused without a trace. The tail's own faults stand in
    test_tail_faults.c. */
 #include "ebm_test.h"
+#include "quadratic.h"
 
 #include "chains/chains.h"
 
 enum { N = 6, SIZE = 4 };
-
-/* E(x) = theta |x|^2 / 2. */
-static int energy_grad(const float *params, const float *x,
-                       const int32_t *labels, size_t n, float *energy,
-                       float *grad, void *user)
-{
-    (void)labels;
-    (void)user;
-    for (size_t i = 0; i < n; i++) {
-        energy[i] = 0;
-        for (size_t j = i * SIZE; j < (i + 1) * SIZE; j++) {
-            energy[i] += params[0] * x[j] * x[j] / 2;
-            grad[j] = params[0] * x[j];
-        }
-    }
-    return 0;
-}
-
-static int param_grad(const float *params, const float *x,
-                      const int32_t *labels, size_t n, const float *scale,
-                      float *gradient, void *user)
-{
-    (void)params;
-    (void)labels;
-    (void)user;
-    for (size_t i = 0; i < n * SIZE; i++)
-        gradient[0] += scale[i / SIZE] * x[i] * x[i] / 2;
-    return 0;
-}
-
-static int tangent(const float *params, const float *x, const int32_t *labels,
-                   size_t n, const float *v, const float *scale, float *hv,
-                   float *gradient, void *user)
-{
-    (void)labels;
-    (void)user;
-    for (size_t i = 0; i < n * SIZE; i++) {
-        hv[i] = params[0] * v[i];
-        if (gradient)
-            gradient[0] += scale[i / SIZE] * x[i] * v[i];
-    }
-    return 0;
-}
 
 typedef struct scene {
     ebm_context *context;
@@ -58,6 +16,7 @@ typedef struct scene {
     ebm_loss *loss;
     ebm_report *report;
     float states[N * SIZE];
+    test_quadratic energy;
 } scene;
 
 /* Moves the chains from the scene's states, keeping a tail. */
@@ -72,11 +31,10 @@ static void begin(scene *s, ebm_context *context, ebm_loss_kind kind)
 {
     const float theta = 0.5f;
     uint64_t random = 3;
-    ebm_energy_ops ops = {sizeof ops, 1, energy_grad, param_grad, tangent};
-    *s = (scene){.context = context};
+    *s = (scene){.context = context, .energy = {.size = SIZE}};
     test_fill_normal(&random, s->states, N * SIZE, 1);
-    assert_ok(ebm_model_create_custom(context, 1, 2, SIZE / 2, &ops, NULL,
-                                      &s->model));
+    assert_ok(ebm_model_create_custom(
+        context, 1, 2, SIZE / 2, &test_quadratic_ops, &s->energy, &s->model));
     assert_ok(ebm_model_set_parameters(s->model, 0, &theta, 1));
     assert_ok(ebm_sampler_create(context, EBM_SAMPLER_LANGEVIN, &s->sampler));
     assert_ok(ebm_sampler_set(s->sampler, EBM_SAMPLER_STEPS, 3));

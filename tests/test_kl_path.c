@@ -5,48 +5,14 @@
  */
 #include "ebm_test.h"
 #include "path.h"
+#include "quadratic.h"
 
 #include "chains/tail.h"
 
 enum { N = 24, SIZE = 3, M = 15, T = 5, MOST = 100 };
 
-/* E(x) = theta0 |x|^2 / 2 + theta1 sum x^4 / 4, with two wells that lie
-   outside the bounds. */
-static int energy_grad(const float *params, const float *x,
-                       const int32_t *labels, size_t n, float *energy,
-                       float *grad, void *user)
-{
-    (void)labels;
-    (void)user;
-    for (size_t i = 0; i < n; i++) {
-        energy[i] = 0;
-        for (size_t j = i * SIZE; j < (i + 1) * SIZE; j++) {
-            float square = x[j] * x[j];
-            energy[i] +=
-                params[0] * square / 2 + params[1] * square * square / 4;
-            grad[j] = params[0] * x[j] + params[1] * square * x[j];
-        }
-    }
-    return 0;
-}
-
-static int tangent(const float *params, const float *x, const int32_t *labels,
-                   size_t n, const float *v, const float *scale, float *hv,
-                   float *gradient, void *user)
-{
-    (void)labels;
-    (void)user;
-    for (size_t i = 0; i < n * SIZE; i++) {
-        hv[i] = (params[0] + 3 * params[1] * x[i] * x[i]) * v[i];
-        if (gradient) {
-            gradient[0] += scale[i / SIZE] * x[i] * v[i];
-            gradient[1] += scale[i / SIZE] * x[i] * x[i] * x[i] * v[i];
-        }
-    }
-    return 0;
-}
-
-/* The same gradient in double, for parameters of the replicate's. */
+/* The gradient of the quartic energy in double, for parameters of the
+   replicate's. */
 static void gradient_of(const void *energy, const double *x, double *g)
 {
     const double *theta = energy;
@@ -54,6 +20,7 @@ static void gradient_of(const void *energy, const double *x, double *g)
         g[j] = theta[0] * x[j] + theta[1] * x[j] * x[j] * x[j];
 }
 
+/* Two wells that lie outside the bounds. */
 static const float theta[2] = {-0.9f, 0.5f};
 
 /* -mean E at the constant parameters. */
@@ -107,6 +74,7 @@ typedef struct scene {
     ebm_loss *loss;
     ebm_report *report;
     float b[M * SIZE];
+    test_quartic energy;
     test_path path;
     double theta[2]; /* of the replicate */
 } scene;
@@ -114,13 +82,13 @@ typedef struct scene {
 /* A run whose values are all away from clip and bounds. */
 static void begin(scene *s, int kept)
 {
-    ebm_energy_ops ops = {sizeof ops, 2, energy_grad, NULL, tangent};
     uint64_t random = 8, seed = 0;
     double x[N * SIZE];
     memset(s, 0, sizeof *s);
     s->context = test_context_threads(2);
-    assert_ok(ebm_model_create_custom(s->context, 1, 1, SIZE, &ops, NULL,
-                                      &s->model));
+    s->energy.size = SIZE;
+    assert_ok(ebm_model_create_custom(
+        s->context, 1, 1, SIZE, &test_quartic_ops, &s->energy, &s->model));
     assert_ok(ebm_model_set_parameters(s->model, 0, theta, 2));
     assert_ok(
         ebm_sampler_create(s->context, EBM_SAMPLER_LANGEVIN, &s->sampler));

@@ -1,5 +1,6 @@
 /* Losses: which chains they take, and what they refuse without a trace. */
 #include "ebm_test.h"
+#include "trace.h"
 
 #include "chains/chains.h"
 #include "model/model.h"
@@ -46,8 +47,7 @@ typedef struct scene {
     ebm_chains *chains;
     ebm_report *report;
     float data[N];
-    float gradient;
-    double total;
+    test_trace trace;
 } scene;
 
 static void begin(scene *s, ebm_context *context)
@@ -89,22 +89,13 @@ static void works(scene *s)
     assert_ok(ebm_report_get(s->report, EBM_REPORT_TOTAL, &total));
     assert_close(total, 7, 1e-6, 0);
     assert_close(*ebm_model_gradient(s->model), 3.5, 1e-6, 0);
-    s->total = total;
-    s->gradient = *ebm_model_gradient(s->model);
-}
-
-static void assert_untouched(const scene *s)
-{
-    double total = NAN;
-    assert_ok(ebm_report_get(s->report, EBM_REPORT_TOTAL, &total));
-    assert_true(total == s->total);
-    assert_true(*ebm_model_gradient(s->model) == s->gradient);
+    s->trace = test_trace_of(s->model, s->report);
 }
 
 #define assert_refused(s, expected, word)                            \
     do {                                                             \
         assert_error((s)->context, backward(s), (expected), (word)); \
-        assert_untouched(s);                                         \
+        test_trace_kept(&(s)->trace, (s)->model, (s)->report);       \
     } while (0)
 
 /* NLL takes noise, persisted noise and persisted data; one fresh data chain
@@ -215,7 +206,7 @@ static void test_arguments(void **state)
                   EBM_ERROR_ARGUMENT);
     assert_error(context, CALL(s.loss, s.model, s.data, N, wide, s.report),
                  EBM_ERROR_SHAPE, "[1, 2, 1]");
-    assert_untouched(&s);
+    test_trace_kept(&s.trace, s.model, s.report);
     float *lent;
     assert_ok(ebm_model_begin_write(s.model, &lent));
     assert_refused(&s, EBM_ERROR_STATE, "lent");
@@ -226,7 +217,7 @@ static void test_arguments(void **state)
         ebm_model_create_custom(context, 1, 1, 1, &ops, &s.fault, &plain));
     assert_error(context, CALL(s.loss, plain, s.data, N, s.chains, s.report),
                  EBM_ERROR_UNSUPPORTED, "gradient");
-    assert_untouched(&s);
+    test_trace_kept(&s.trace, s.model, s.report);
     ebm_model_destroy(plain);
     works(&s);
     ebm_chains_destroy(wide);

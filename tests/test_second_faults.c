@@ -1,61 +1,15 @@
 /* Second derivatives: models of the caller's own, threads, and what the calls
    refuse without a trace. */
 #include "ebm_test.h"
+#include "quadratic.h"
 
 enum { N = 5, SIZE = 3, NETWORK_N = 61 };
-
-/* E(x) = theta0 |x|^2 / 2 + theta1 sum x^4 / 4; the fields say what goes
-   wrong, and count. */
-typedef struct fault {
-    int tangent_fails, mixed_nan;
-    size_t calls, samples;
-    int32_t label;
-} fault;
-
-static int energy_grad(const float *params, const float *x,
-                       const int32_t *labels, size_t n, float *energy,
-                       float *grad, void *user)
-{
-    (void)labels;
-    (void)user;
-    for (size_t i = 0; i < n; i++) {
-        energy[i] = 0;
-        for (size_t j = i * SIZE; j < (i + 1) * SIZE; j++) {
-            float square = x[j] * x[j];
-            energy[i] +=
-                params[0] * square / 2 + params[1] * square * square / 4;
-            grad[j] = params[0] * x[j] + params[1] * square * x[j];
-        }
-    }
-    return 0;
-}
-
-static int tangent(const float *params, const float *x, const int32_t *labels,
-                   size_t n, const float *v, const float *scale, float *hv,
-                   float *param_grad, void *user)
-{
-    fault *f = user;
-    f->calls++;
-    f->samples += n;
-    f->label = labels ? labels[n - 1] : -1;
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = i * SIZE; j < (i + 1) * SIZE; j++) {
-            hv[j] = (params[0] + 3 * params[1] * x[j] * x[j]) * v[j];
-            if (!param_grad)
-                continue;
-            param_grad[0] += scale[i] * x[j] * v[j];
-            param_grad[1] += scale[i] * x[j] * x[j] * x[j] * v[j];
-        }
-    if (param_grad && f->mixed_nan)
-        param_grad[1] = NAN;
-    return f->tangent_fails;
-}
 
 static const float theta[2] = {1.5f, -0.25f};
 static const int32_t labels[N] = {4, 5, 6, 7, 8};
 
 typedef struct scene {
-    fault fault;
+    test_quartic fault;
     ebm_context *context;
     ebm_model *model;
     float x[N * SIZE], v[N * SIZE], scale[N], hv[N * SIZE];
@@ -65,7 +19,8 @@ typedef struct scene {
 static ebm_model *make_model(scene *s, ebm_tangent_fn function)
 {
     ebm_model *model = NULL;
-    ebm_energy_ops ops = {sizeof ops, 2, energy_grad, NULL, function};
+    ebm_energy_ops ops = test_quartic_ops;
+    ops.tangent = function;
     assert_ok(ebm_model_create_custom(s->context, 1, 1, SIZE, &ops, &s->fault,
                                       &model));
     assert_ok(ebm_model_set_parameters(model, 0, theta, 2));
@@ -77,7 +32,8 @@ static void begin(scene *s)
     uint64_t random = 2;
     memset(s, 0, sizeof *s);
     s->context = test_context_threads(2);
-    s->model = make_model(s, tangent);
+    s->fault.size = SIZE;
+    s->model = make_model(s, test_quartic_ops.tangent);
     test_fill_normal(&random, s->x, N * SIZE, 1);
     test_fill_normal(&random, s->v, N * SIZE, 1);
     test_fill_normal(&random, s->scale, N, 1);
@@ -111,7 +67,7 @@ static void works(scene *s)
         sum[0] += scale * x * v;
         sum[1] += scale * x * x * x * v;
     }
-    s->fault = (fault){.calls = 0};
+    s->fault = (test_quartic){.size = SIZE};
     assert_ok(product(s));
     assert_arrays_near(s->hv, right, N * SIZE, 1e-6);
     assert_int_equal(s->fault.calls, 1);

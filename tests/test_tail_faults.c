@@ -1,63 +1,17 @@
 /* The tail of a trajectory: when there is none, what is refused without a
    trace, and how much memory it takes. */
 #include "ebm_test.h"
+#include "quadratic.h"
 #include "reference.h"
+#include "trace.h"
 
 #include "chains/tail.h"
 #include "model/model.h"
 
 enum { N = 4, SIZE = 2, T = 6 };
 
-/* E(x) = theta |x|^2 / 2; the fields say what goes wrong. */
-typedef struct fault {
-    int energy_fails, tangent_fails, energy_nan;
-} fault;
-
-static int energy_grad(const float *params, const float *x,
-                       const int32_t *labels, size_t n, float *energy,
-                       float *grad, void *user)
-{
-    const fault *f = user;
-    (void)labels;
-    for (size_t i = 0; i < n; i++) {
-        energy[i] = 0;
-        for (size_t j = i * SIZE; j < (i + 1) * SIZE; j++) {
-            energy[i] += params[0] * x[j] * x[j] / 2;
-            grad[j] = params[0] * x[j];
-        }
-    }
-    if (f->energy_nan)
-        energy[1] = NAN;
-    return f->energy_fails;
-}
-
-static int param_grad(const float *params, const float *x,
-                      const int32_t *labels, size_t n, const float *scale,
-                      float *gradient, void *user)
-{
-    (void)params;
-    (void)labels;
-    (void)user;
-    for (size_t i = 0; i < n * SIZE; i++)
-        gradient[0] += scale[i / SIZE] * x[i] * x[i] / 2;
-    return 0;
-}
-
-static int tangent(const float *params, const float *x, const int32_t *labels,
-                   size_t n, const float *v, const float *scale, float *hv,
-                   float *gradient, void *user)
-{
-    (void)labels;
-    for (size_t i = 0; i < n * SIZE; i++) {
-        hv[i] = params[0] * v[i];
-        if (gradient)
-            gradient[0] += scale[i / SIZE] * x[i] * v[i];
-    }
-    return ((const fault *)user)->tangent_fails;
-}
-
 typedef struct scene {
-    fault fault;
+    test_quadratic fault;
     ebm_context *context;
     ebm_model *model;
     ebm_sampler *sampler;
@@ -65,15 +19,15 @@ typedef struct scene {
     ebm_loss *loss;
     ebm_report *report;
     float states[N * SIZE];
-    float gradient; /* what a refused call must leave as they are */
-    double total;
+    test_trace trace;
 } scene;
 
 static ebm_model *make_model(scene *s, ebm_tangent_fn function)
 {
     const float theta = 0.5f;
     ebm_model *model = NULL;
-    ebm_energy_ops ops = {sizeof ops, 1, energy_grad, param_grad, function};
+    ebm_energy_ops ops = test_quadratic_ops;
+    ops.tangent = function;
     assert_ok(ebm_model_create_custom(s->context, 1, 1, SIZE, &ops, &s->fault,
                                       &model));
     assert_ok(ebm_model_set_parameters(model, 0, &theta, 1));
@@ -85,8 +39,9 @@ static void begin(scene *s, ebm_context *context)
     uint64_t random = 3;
     memset(s, 0, sizeof *s);
     s->context = context;
+    s->fault.size = SIZE;
     test_fill_normal(&random, s->states, N * SIZE, 1);
-    s->model = make_model(s, tangent);
+    s->model = make_model(s, test_quadratic_ops.tangent);
     assert_ok(ebm_sampler_create(context, EBM_SAMPLER_LANGEVIN, &s->sampler));
     assert_ok(ebm_sampler_set(s->sampler, EBM_SAMPLER_STEPS, T));
     assert_ok(ebm_sampler_set(s->sampler, EBM_SAMPLER_KEEP_STEPS, 3));
@@ -127,22 +82,13 @@ static void works(scene *s)
         ebm_chains_set_states(s->chains, s->states, NULL, EBM_ORIGIN_DATA));
     assert_ok(run(s));
     assert_ok(backward(s));
-    assert_ok(ebm_report_get(s->report, EBM_REPORT_TOTAL, &s->total));
-    s->gradient = *ebm_model_gradient(s->model);
-}
-
-static void assert_untouched(const scene *s)
-{
-    double total = NAN;
-    assert_ok(ebm_report_get(s->report, EBM_REPORT_TOTAL, &total));
-    assert_true(total == s->total);
-    assert_true(*ebm_model_gradient(s->model) == s->gradient);
+    s->trace = test_trace_of(s->model, s->report);
 }
 
 #define assert_refused(s, expected, word)                            \
     do {                                                             \
         assert_error((s)->context, backward(s), (expected), (word)); \
-        assert_untouched(s);                                         \
+        test_trace_kept(&(s)->trace, (s)->model, (s)->report);       \
     } while (0)
 
 /* Whatever moves the chains otherwise, or the parameters, makes the tail
@@ -156,8 +102,7 @@ static void a_tail_is_of_one_run(void **state)
     assert_error(context, backward(&s), EBM_ERROR_STATE, "no tail");
     works(&s);
     assert_ok(backward(&s)); /* any number of times */
-    assert_ok(ebm_report_get(s.report, EBM_REPORT_TOTAL, &s.total));
-    s.gradient = *ebm_model_gradient(s.model);
+    s.trace = test_trace_of(s.model, s.report);
     assert_ok(
         ebm_chains_set_states(s.chains, s.states, NULL, EBM_ORIGIN_DATA));
     assert_refused(&s, EBM_ERROR_STATE, "no tail");
@@ -195,13 +140,13 @@ static void a_tail_is_of_one_run(void **state)
         ebm_optimizer_create(context, EBM_OPTIMIZER_SGD, s.model, &optimizer));
     works(&s);
     assert_ok(ebm_optimizer_step(optimizer));
-    s.gradient = *ebm_model_gradient(s.model);
+    s.trace.gradient = *ebm_model_gradient(s.model);
     assert_refused(&s, EBM_ERROR_STATE, "written since");
     ebm_optimizer_destroy(optimizer);
     /* Another model, also one of the same address. */
     works(&s);
     ebm_model *first = s.model;
-    s.model = make_model(&s, tangent);
+    s.model = make_model(&s, test_quadratic_ops.tangent);
     assert_error(context, backward(&s), EBM_ERROR_STATE, "another model");
     ebm_model_destroy(first);
     assert_error(context, backward(&s), EBM_ERROR_STATE, "another model");
@@ -282,7 +227,7 @@ static void non_finite_is_a_status(void **state)
                  "second derivatives");
     ebm_model_destroy(s.model);
     s.model = whole;
-    assert_untouched(&s);
+    test_trace_kept(&s.trace, s.model, s.report);
     works(&s);
     end(&s);
     ebm_context_destroy(context);
