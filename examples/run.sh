@@ -3,7 +3,7 @@
 # builds the library, trains on the digits in examples/data, and writes
 # pictures into out/.
 #
-#     sh examples/run.sh                     1,000 iterations, about six minutes
+#     sh examples/run.sh                     1,000 iterations, about seven minutes
 #                                            on two cores
 #     sh examples/run.sh --iterations 5000   any flag of du_mordatch, see --help
 #     sh examples/run.sh --again             train anew what is already there
