@@ -92,7 +92,8 @@ typedef enum ebm_loss_key {
     /** An ebm_kl_direction. Choice; initially EBM_KL_UNSET, with EBM_LOSS_CD
         fixed at EBM_KL_MAXIMISE. */
     EBM_LOSS_KL_DIRECTION = 4,
-    /** Weight of L_opt. Real, >= 0, initially 1; at 0 it is not computed. */
+    /** Weight of L_opt. Real, >= 0, initially 1; at 0 it is not computed. (The
+        tail and second derivatives are asked for all the same.) */
     EBM_LOSS_OPT_WEIGHT = 5,
     /** Weight of L_ent, on nats. Real, >= 0, initially 1; at 0 it is not
         computed. A weight c on the papers' mean log distance is c / d here, d
@@ -121,10 +122,11 @@ EBM_API ebm_status ebm_loss_create(ebm_context *context, ebm_loss_kind kind,
 EBM_API void ebm_loss_destroy(ebm_loss *loss);
 
 /**
- * Changes a setting.
+ * Changes a setting. Those of the KL term have no effect on kinds without one.
  *
- * Errors: HANDLE, ARGUMENT (unknown key), RANGE.
- * Thread safety: one thread a loss. Since: 0.1.
+ * Errors: HANDLE, ARGUMENT (unknown key), RANGE (also a direction other than
+ * EBM_KL_MAXIMISE for EBM_LOSS_CD), STATE (from a callback of this loss's own
+ * backward pass). Thread safety: one thread a loss. Since: 0.1.
  */
 EBM_API ebm_status ebm_loss_set(ebm_loss *loss, ebm_loss_key key,
                                 double value);
@@ -193,7 +195,8 @@ EBM_API ebm_status ebm_loss_set_entropy_array(ebm_loss *loss, const float *x,
  * the batch is too small for its neighbours; a callback of this loss's pass or
  * of a run of these chains), UNSUPPORTED (a model without the derivatives that
  * are needed), OVERFLOW, MEMORY, CALLBACK.
- * Thread safety: one thread a loss and a model. Since: 0.1.
+ * Thread safety: one thread a loss, a model and the entropy's buffer.
+ * Since: 0.1.
  */
 EBM_API ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,
                                      const float *data, const int32_t *labels,

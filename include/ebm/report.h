@@ -38,7 +38,8 @@ typedef enum ebm_report_key {
     EBM_REPORT_OPT = 8,
     /** L_ent = H(q) in nats, by nearest neighbours. */
     EBM_REPORT_ENT = 9,
-    /** L_KL = L_opt + L_ent = -D_KL(q || p) + log Z, in either direction. */
+    /** L_KL = L_opt + L_ent = -D_KL(q || p) + log Z, in either direction; when
+        both were computed. */
     EBM_REPORT_KL = 10,
     /** Chains that are as good as copies of their neighbour: their distance
         counts as 1e-6 sqrt(d) and has no gradient. */

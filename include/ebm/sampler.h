@@ -85,9 +85,10 @@ typedef enum ebm_sampler_statistic {
  * the thread that called ebm_sampler_run().
  *
  * It may read anything, change the sampler's step size, noise, clip and bounds
- * (they hold from the next step on), write the model's parameters, and destroy
- * handles. Moving or restarting these chains, or running this sampler, is
- * EBM_ERROR_STATE.
+ * (they hold from the next step on), write the model's parameters (which drops
+ * the tail that EBM_SAMPLER_KEEP_STEPS keeps), and destroy handles. A change
+ * of the context's threads holds from the next run on, at the latest. Moving
+ * or restarting these chains, or running this sampler, is EBM_ERROR_STATE.
  *
  * @param step    steps of this run so far, from 1 on.
  * @param chains  to read; valid during the call.

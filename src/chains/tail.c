@@ -99,14 +99,15 @@ void ebm_tail_forget(ebm_chains *chains)
     chains->tail.is_complete = 0;
 }
 
-ebm_status ebm_tail_check(const ebm_chains *chains, const ebm_model *model)
+ebm_status ebm_tail_check_current(const ebm_chains *chains,
+                                  const ebm_model *model)
 {
     const ebm_context *context = ebm_context_of(chains);
     const ebm_tail *tail = &chains->tail;
     if (!tail->is_complete)
         return ebm_fail(context, EBM_ERROR_STATE,
-                        "the chains keep no tail: set "
-                        "EBM_SAMPLER_KEEP_STEPS before the run");
+                        "the chains keep no tail: EBM_SAMPLER_KEEP_STEPS was "
+                        "0, or the run was stopped or its model written");
     if (tail->model != model)
         return ebm_fail(context, EBM_ERROR_STATE,
                         "the chains' tail was made with another model");
@@ -114,6 +115,14 @@ ebm_status ebm_tail_check(const ebm_chains *chains, const ebm_model *model)
         return ebm_fail(context, EBM_ERROR_STATE,
                         "the model's parameters were written since the "
                         "chains' tail was made");
+    return EBM_OK;
+}
+
+ebm_status ebm_tail_check(const ebm_chains *chains, const ebm_model *model)
+{
+    const ebm_context *context = ebm_context_of(chains);
+    const ebm_tail *tail = &chains->tail;
+    EBM_TRY(ebm_tail_check_current(chains, model));
     for (size_t k = 0; k < tail->kept; k++)
         EBM_TRY(ebm_check_finite(context, "the tail",
                                  ebm_tail_states(chains, k, 0), chains->n,

@@ -28,8 +28,12 @@ void ebm_tail_complete(ebm_chains *chains, const ebm_model *model);
 /* Forgets the tail: states were changed by something else. */
 void ebm_tail_forget(ebm_chains *chains);
 
-/* STATE with a text unless the tail belongs to these parameters of this
-   model; NON_FINITE if something in it is not finite. */
+/* STATE with a text unless there is a tail, of this model and its parameters
+   as they are now. */
+ebm_status ebm_tail_check_current(const ebm_chains *chains,
+                                  const ebm_model *model);
+
+/* The same, and NON_FINITE if something in it is not finite. */
 ebm_status ebm_tail_check(const ebm_chains *chains, const ebm_model *model);
 
 /* Floats that ebm_tail_backward() needs for each worker of the sum, which is

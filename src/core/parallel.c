@@ -9,7 +9,16 @@
 void ebm_parallel_for(const ebm_context *context, size_t count,
                       ebm_task_fn body, void *argument)
 {
+    ebm_parallel_for_at_most(context, ebm_context_threads(context), count,
+                             body, argument);
+}
+
+void ebm_parallel_for_at_most(const ebm_context *context, int workers,
+                              size_t count, ebm_task_fn body, void *argument)
+{
     int threads = ebm_context_threads(context);
+    if (threads > workers)
+        threads = workers;
     if ((size_t)threads > count)
         threads = count ? (int)count : 1;
     ebm_blas_hold hold = ebm_blas_enter();

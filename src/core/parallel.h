@@ -19,4 +19,9 @@ typedef void (*ebm_task_fn)(void *argument, size_t task, int worker);
 void ebm_parallel_for(const ebm_context *context, size_t count,
                       ebm_task_fn body, void *argument);
 
+/* The same with at most `workers` of them: for workspaces that were made
+   before a callback could change the context's number. */
+void ebm_parallel_for_at_most(const ebm_context *context, int workers,
+                              size_t count, ebm_task_fn body, void *argument);
+
 #endif

@@ -135,6 +135,8 @@ static ebm_status add_opt(ebm_loss *loss, const ebm_model *model,
                             "the energy of chain %zu is not finite", i);
         sum += (double)kl->energies[i];
     }
+    EBM_TRY(ebm_check_finite(context, "the energy's gradient", kl->adjoint, n,
+                             chains->size));
     kl->opt = -sum / (double)n;
     float scale = (float)(-weight / (double)n);
     for (size_t i = 0; i < n * chains->size; i++)
@@ -194,6 +196,8 @@ ebm_status ebm_kl_add(ebm_loss *loss, const ebm_model *model,
     EBM_TRY(ebm_gradient_sum_prepare(model, EBM_PASS_TANGENT, chains->n,
                                      ebm_tail_extra(chains, model),
                                      &loss->sum));
+    /* A callback may have written the parameters in this pass. */
+    EBM_TRY(ebm_tail_check_current(chains, model));
     return ebm_tail_backward(chains, model, kl->adjoint, loss->sum);
 }
 

@@ -80,6 +80,7 @@ void ebm_loss_destroy(ebm_loss *loss)
 ebm_status ebm_loss_set(ebm_loss *loss, ebm_loss_key key, double value)
 {
     EBM_CHECK_HANDLE(loss, EBM_TYPE_LOSS);
+    EBM_TRY(ebm_loss_check_idle(loss));
     if (key == EBM_LOSS_KL_DIRECTION &&
         loss->kind->direction != EBM_KL_UNSET &&
         value != loss->kind->direction)

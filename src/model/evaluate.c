@@ -65,7 +65,7 @@ ebm_status ebm_model_evaluate(const ebm_model *model, ebm_slab_memory *memory,
 {
     EBM_TRY(ebm_slab_memory_prepare(memory, model, mode, n, 0));
     batch b = {model, memory, mode, x, labels, n, energy, grad, EBM_OK};
-    ebm_slab_for(model, ebm_slab_count(memory, n), evaluate_slab, &b);
+    ebm_slab_for(model, memory, ebm_slab_count(memory, n), evaluate_slab, &b);
     ebm_status status = (ebm_status)atomic_load(&b.status);
     if (status != EBM_OK)
         ebm_fail(ebm_context_of(model), status,

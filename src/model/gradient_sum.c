@@ -108,7 +108,7 @@ ebm_status ebm_gradient_sum_for(ebm_gradient_sum *sum, const ebm_model *model,
                                 size_t slabs, ebm_lane_fn body, void *argument)
 {
     lanes l = {sum, slabs, body, argument, EBM_OK};
-    ebm_slab_for(model, sum->lanes, run_lane, &l);
+    ebm_slab_for(model, &sum->memory, sum->lanes, run_lane, &l);
     ebm_status status = (ebm_status)atomic_load(&l.status);
     if (status == EBM_ERROR_CALLBACK)
         ebm_fail(ebm_context_of(model), status,

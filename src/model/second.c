@@ -86,7 +86,7 @@ ebm_status ebm_model_hessian_vector(const ebm_model *model, const float *x,
                                     extra_floats(model, n)));
     ebm_object_hold(model);
     batch b = {model, &memory, x, v, NULL, labels, n, hv, EBM_OK};
-    ebm_slab_for(model, ebm_slab_count(&memory, n), task_tangent, &b);
+    ebm_slab_for(model, &memory, ebm_slab_count(&memory, n), task_tangent, &b);
     ebm_slab_memory_free(&memory);
     ebm_status status = (ebm_status)atomic_load(&b.status);
     if (status != EBM_OK)

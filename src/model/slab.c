@@ -112,12 +112,14 @@ void ebm_slab_load(const ebm_slab_memory *memory, ebm_slab *slab,
     memcpy(tags + first_slot, labels, count * sizeof *tags);
 }
 
-void ebm_slab_for(const ebm_model *model, size_t tasks,
+void ebm_slab_for(const ebm_model *model, const ebm_slab_memory *memory,
+                  size_t tasks,
                   void (*body)(void *argument, size_t task, int worker),
                   void *argument)
 {
     if (model->slab) {
-        ebm_parallel_for(ebm_context_of(model), tasks, body, argument);
+        ebm_parallel_for_at_most(ebm_context_of(model), memory->workers, tasks,
+                                 body, argument);
         return;
     }
     for (size_t i = 0; i < tasks; i++)

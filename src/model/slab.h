@@ -48,8 +48,10 @@ void ebm_slab_load(const ebm_slab_memory *memory, ebm_slab *slab,
                    const int32_t *labels);
 
 /* Runs the tasks: in parallel over slabs, or for a model of callbacks one
-   after the other on the calling thread, outside any parallel region. */
-void ebm_slab_for(const ebm_model *model, size_t tasks,
+   after the other on the calling thread, outside any parallel region. No more
+   workers than the memory has shares. */
+void ebm_slab_for(const ebm_model *model, const ebm_slab_memory *memory,
+                  size_t tasks,
                   void (*body)(void *argument, size_t task, int worker),
                   void *argument);
 

@@ -257,7 +257,8 @@ static ebm_status run_segment(run *r, size_t steps)
                 EBM_OK};
     for (size_t i = 0; i < chains->n; i++)
         chains->ages[i] -= sampler->records[i].steps;
-    ebm_slab_for(model, ebm_sampler_tasks(sampler, chains), move_task, &m);
+    ebm_slab_for(model, &sampler->memory, ebm_sampler_tasks(sampler, chains),
+                 move_task, &m);
     for (size_t i = 0; i < chains->n; i++)
         chains->ages[i] += sampler->records[i].steps;
     chains->steps += m.segment.completed;
