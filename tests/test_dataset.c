@@ -31,6 +31,7 @@ static void settings_are_checked(void **state)
          {NAN, INFINITY, -1e-9, 1e39}},
         {EBM_DATASET_SHUFFLE, "shuffle", 1, 0, {NAN, 0.5, -1, 2}},
         {EBM_DATASET_CLAMP, "clamp", 0, 1, {NAN, 0.5, -1, 2}},
+        {EBM_DATASET_DEQUANTISE, "dequantise", 0, 1, {NAN, 0.5, -1, 2}},
     };
     for (size_t i = 0; i < TEST_COUNT(rows); i++) {
         double value, minimum, maximum, initial;
@@ -86,7 +87,7 @@ static void arrays_are_taken_as_they_are(void **state)
     assert_ok(ebm_dataset_read(dataset, 1, 1, x, got));
     assert_same_bits(x, y + 12, 12);
     assert_int_equal(got[0], 2000000000);
-    ebm_dataset_sample(dataset, 1, x + 12, &got[1]);
+    ebm_dataset_sample(dataset, 1, NULL, x + 12, &got[1]);
     assert_same_bits(x + 12, y + 12, 12);
     assert_int_equal(got[1], 2000000000);
     assert_error(test_fixture.context,

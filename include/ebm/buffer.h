@@ -150,7 +150,9 @@ EBM_API ebm_status ebm_buffer_fill_normal(ebm_buffer *buffer, size_t count,
  * The same from samples of a dataset, drawn with replacement and without
  * noise: origin data, age 0. The buffer keeps the dataset alive.
  *
- * Errors: HANDLE, CONTEXT, SHAPE, RANGE (count).
+ * Errors: HANDLE, CONTEXT, SHAPE, RANGE (count); for a dataset from a folder
+ * also IO, FORMAT and MEMORY, see ebm_dataset_read(). On an error the buffer
+ * is what it was.
  * Thread safety: one thread a buffer. Since: 0.1.
  */
 EBM_API ebm_status ebm_buffer_fill_data(ebm_buffer *buffer,
@@ -185,7 +187,8 @@ EBM_API ebm_status ebm_buffer_add(ebm_buffer *buffer, const float *x,
  * Errors: HANDLE, CONTEXT, SHAPE, STATE (nothing to draw from: the buffer is
  * empty, or it has no source while FRESH_RATE > 0 or a reset is due; the
  * chains are in the middle of a run or of a loss's pass), RANGE (WRITE_BACK:
- * more chains than states). On an error nothing is reset or drawn.
+ * more chains than states); when the source is a dataset from a folder also
+ * IO, FORMAT and MEMORY. On an error nothing is reset or drawn.
  * Thread safety: one thread a buffer and a chains object. Since: 0.1.
  */
 EBM_API ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains);

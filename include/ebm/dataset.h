@@ -2,8 +2,8 @@
  * @file dataset.h
  * Training data: where batches come from.
  *
- * A dataset holds n samples [height, width, channels], as bytes from a file
- * or floats from the caller, and optional labels. Batches come shuffled by a
+ * A dataset has n samples [height, width, channels], as bytes from files or
+ * floats from the caller, and optional labels. Batches come shuffled by a
  * seed, scaled to a value range, with noise added if wanted.
  *
  * The order is a pure function of (seed, epoch) and the noise of (seed,
@@ -42,6 +42,13 @@ typedef enum ebm_dataset_key {
     /** Whether noisy floats of the caller's are clamped to the range. Flag,
         initially 0. Bytes always are. */
     EBM_DATASET_CLAMP = 4,
+    /** Whether ebm_dataset_next() spreads each byte over its bin, so that a
+        density can be fitted to what is discrete. Flag, initially 0. With 1,
+        a byte b becomes MIN + (MAX - MIN) (b + u) / 256, u uniform in [0, 1)
+        and drawn anew for each sample and epoch; rounding to float may reach
+        the bin's upper end. EBM_DATASET_NOISE_STD adds to that. Floats of the
+        caller's stay as they are. */
+    EBM_DATASET_DEQUANTISE = 5,
     EBM_DATASET_KEY_MAX = 0x7fffffff
 } ebm_dataset_key;
 
@@ -63,6 +70,76 @@ EBM_API ebm_status ebm_dataset_create_idx(ebm_context *context,
                                           const char *images,
                                           const char *labels, uint64_t seed,
                                           ebm_dataset **dataset);
+
+/**
+ * Reads the binary version of CIFAR-10: colour images [32, 32, 3], channels
+ * last, with labels 0 to 9. A file is a row of records, each a label byte and
+ * the planes R, G, B of 32 x 32 bytes; it may be compressed by gzip. (Not the
+ * tar archive in which the files are handed out.)
+ *
+ * @param paths  [count] paths, such as data_batch_1.bin to data_batch_5.bin;
+ *               samples are numbered through in this order.
+ * @param count  at least 1.
+ * @param seed   of the order and the noise.
+ *
+ * Errors: HANDLE, ARGUMENT (NULL, count is 0), IO (can not be opened or
+ * read), FORMAT (an empty file, a length that is no multiple of 3073, a label
+ * above 9, broken or truncated gzip), OVERFLOW, MEMORY. Thread safety: any
+ * thread. Since: 0.1. Source: A. Krizhevsky, "Learning multiple layers of
+ * features from tiny images", 2009.
+ */
+EBM_API ebm_status ebm_dataset_create_cifar10(ebm_context *context,
+                                              const char *const *paths,
+                                              size_t count, uint64_t seed,
+                                              ebm_dataset **dataset);
+
+/**
+ * Takes every PNG file of a folder as a sample of one shape.
+ *
+ * Samples are the files whose names end in .png (or .PNG), but do not begin
+ * with a dot, sorted by name byte by byte. Folders within are not visited. Of
+ * any size (up to 16384 pixels a side), depth, palette and interlacing, each
+ * is laid over white where it is transparent and resized by area: a pixel of
+ * the sample is the mean of the rectangle of the picture that it covers, each
+ * source pixel weighing as much as the part of it inside. Proportions are not
+ * kept. One channel is the luma of Rec. 601, 0.299 R + 0.587 G + 0.114 B.
+ * Means are taken of the values as they are stored (gamma and colour profiles
+ * are not looked at) and rounded to the nearest byte, halves upwards; they
+ * are exact, so a sample is the same bytes on every machine.
+ *
+ * Here all headers are read; pixels are read when a batch asks for them, on
+ * the context's threads, from the folder as it was opened (a change of the
+ * working directory does not matter). They are held as bytes in a cache that
+ * never exceeds cache_bytes; when it is full, the next image replaces one
+ * that was not used lately (the CLOCK rule). Batches hold the same bits
+ * whatever the cache, the threads and the order of calls. Besides, a call
+ * that reads n samples takes n height width channels bytes for its own time,
+ * and about 24 height width bytes a thread.
+ *
+ * The files should stay as they are. One that is broken, missing or of
+ * another size when its pixels are read makes that call fail; see
+ * ebm_dataset_next().
+ *
+ * @param path         of the folder.
+ * @param height       of the samples, 1 to 16384.
+ * @param width        likewise.
+ * @param channels     1 or 3.
+ * @param cache_bytes  bytes of pixels held at most, allocated here as far as
+ *                     there are images; 0 for 256 MiB. One byte means none.
+ * @param seed         of the order and the noise.
+ *
+ * Errors: HANDLE, ARGUMENT (NULL, a size of 0), SHAPE (a side is too long,
+ * channels is neither 1 nor 3), IO (the folder or a file can not be read, a
+ * name belongs to something else than a file), FORMAT (no PNG file in the
+ * folder; a file is no PNG, broken before its pixels, or too large: the text
+ * names the first by name), OVERFLOW, MEMORY. Thread safety: any thread.
+ * Since: 0.1.
+ */
+EBM_API ebm_status ebm_dataset_create_folder(ebm_context *context,
+                                             const char *path, size_t height,
+                                             size_t width, size_t channels,
+                                             size_t cache_bytes, uint64_t seed,
+                                             ebm_dataset **dataset);
 
 /**
  * Takes samples from the caller's array, as they are.
@@ -139,17 +216,24 @@ EBM_API int ebm_dataset_has_labels(const ebm_dataset *dataset);
  * @param[out] x       [n, height, width, channels].
  * @param[out] labels  [n], or NULL; 0 for a dataset without labels.
  *
- * Errors: HANDLE, ARGUMENT, RANGE (n). Thread safety: one thread a dataset.
- * Since: 0.1.
+ * Errors: HANDLE, ARGUMENT, RANGE (n); for a folder also IO, FORMAT (a file
+ * that is broken or has changed; the text names the first by name), MEMORY.
+ * On an error nothing is written, and the next call asks for the same batch
+ * again: a file may be repaired in between. Thread safety: one thread a
+ * dataset. Since: 0.1.
  */
 EBM_API ebm_status ebm_dataset_next(ebm_dataset *dataset, size_t n, float *x,
                                     int32_t *labels);
 
 /**
- * Samples first .. first + n - 1 in the order of the file, without noise.
+ * Samples first .. first + n - 1 in the order of the file, or of the files,
+ * without noise and whatever EBM_DATASET_DEQUANTISE: a byte b gives
+ * MIN + (MAX - MIN) b / 255, a point of the bin that dequantisation would
+ * spread it over (0 the lower end of the first, 255 the upper of the last).
  *
- * Errors: HANDLE, ARGUMENT, RANGE (beyond the end). Thread safety: several
- * threads may read. Since: 0.1.
+ * Errors: HANDLE, ARGUMENT, RANGE (beyond the end); for a folder also IO,
+ * FORMAT and MEMORY, as ebm_dataset_next(). On an error nothing is written.
+ * Thread safety: several threads may read, also one dataset. Since: 0.1.
  */
 EBM_API ebm_status ebm_dataset_read(const ebm_dataset *dataset, size_t first,
                                     size_t n, float *x, int32_t *labels);

@@ -14,9 +14,11 @@
 #ifndef EBM_EBM_H
 #define EBM_EBM_H
 
+#include <ebm/analytic.h>
 #include <ebm/buffer.h>
 #include <ebm/chains.h>
 #include <ebm/checkpoint.h>
+#include <ebm/composition.h>
 #include <ebm/context.h>
 #include <ebm/dataset.h>
 #include <ebm/export.h>
@@ -26,6 +28,7 @@
 #include <ebm/network.h>
 #include <ebm/optimizer.h>
 #include <ebm/option.h>
+#include <ebm/preset.h>
 #include <ebm/report.h>
 #include <ebm/sampler.h>
 #include <ebm/status.h>

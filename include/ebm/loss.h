@@ -80,6 +80,19 @@ typedef enum ebm_kl_direction {
     EBM_KL_DIRECTION_MAX = 0x7fffffff
 } ebm_kl_direction;
 
+/** How a loss takes the energy of a sum of S parts (composition.h), a value of
+    EBM_LOSS_PARTS. Models of one part know no difference. */
+typedef enum ebm_loss_parts {
+    /** E is the sum, which is also what the sampler follows. */
+    EBM_PARTS_SUM = 0,
+    /** Everywhere E stands, the mean over the parts: L+, L- and L_opt see
+        E / S, and the squares are those of the parts, each on its own. Du et
+        al. 2020's multi-scale training: the loss sees a third of what the
+        sampler sees. */
+    EBM_PARTS_MEAN = 1,
+    EBM_LOSS_PARTS_MAX = 0x7fffffff
+} ebm_loss_parts;
+
 typedef enum ebm_loss_key {
     /** alpha, the weight of the squared energies. Real, >= 0, initially 0. */
     EBM_LOSS_ENERGY_L2 = 0,
@@ -101,6 +114,9 @@ typedef enum ebm_loss_key {
     EBM_LOSS_ENT_WEIGHT = 6,
     /** k: distances are those to the k-th nearest. Integer, 1 to 1e6, 1. */
     EBM_LOSS_ENT_NEIGHBOUR = 7,
+    /** An ebm_loss_parts: what the loss of a sum of energies sees. Choice,
+        initially EBM_PARTS_SUM. */
+    EBM_LOSS_PARTS = 8,
     EBM_LOSS_KEY_MAX = 0x7fffffff
 } ebm_loss_key;
 

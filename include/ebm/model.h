@@ -11,8 +11,16 @@
  * until ebm_optimizer_step() or ebm_model_zero_gradient() clears them.
  *
  * Low energy means likely. Every call that takes samples takes labels too:
- * int32_t [n], or NULL for a model without classes. No kind of model of this
- * version looks at them, custom ones get them as they came.
+ * int32_t [n], or NULL for a model without classes. A conditional model
+ * E(x | y) needs them, in 0 .. ebm_model_class_count() - 1: NULL is
+ * EBM_ERROR_ARGUMENT and a label out of range EBM_ERROR_RANGE wherever such a
+ * model is used. Custom models get labels as they came, other models ignore
+ * them.
+ *
+ * Models made of other models (composition.h) share the parameters of their
+ * parts. One with several parts has no array of its own to borrow: its flat
+ * parameters are the parts' one after the other, and ebm_model_get_parameters()
+ * and ebm_model_set_parameters() work for all kinds.
  */
 #ifndef EBM_MODEL_H
 #define EBM_MODEL_H
@@ -125,7 +133,8 @@ EBM_API size_t ebm_model_parameter_count(const ebm_model *model);
 
 /**
  * The flat parameter array, to read. Borrowed, at the same address as long as
- * the model lives; NULL for a wrong handle or a model without parameters.
+ * the model lives; NULL for a wrong handle, a model without parameters, and
+ * one whose parameters are those of several parts.
  *
  * Errors: none. Thread safety: reading is safe while no thread writes them.
  * Since: 0.1.
@@ -141,6 +150,25 @@ EBM_API const float *ebm_model_parameters(const ebm_model *model);
 EBM_API const float *ebm_model_gradient(const ebm_model *model);
 
 /**
+ * Copies count parameters from offset on, whatever the kind of the model.
+ *
+ * Errors: HANDLE, ARGUMENT (values is NULL), RANGE (beyond the end).
+ * Thread safety: reading is safe while no thread writes them. Since: 0.1.
+ */
+EBM_API ebm_status ebm_model_get_parameters(const ebm_model *model,
+                                            size_t offset, float *values,
+                                            size_t count);
+
+/**
+ * Copies count elements of the gradient, likewise.
+ *
+ * Errors, thread safety: as ebm_model_get_parameters(). Since: 0.1.
+ */
+EBM_API ebm_status ebm_model_get_gradient(const ebm_model *model,
+                                          size_t offset, float *values,
+                                          size_t count);
+
+/**
  * Writes count parameters from offset on. All must be finite.
  *
  * Errors: HANDLE, ARGUMENT (values is NULL), RANGE (beyond the end),
@@ -154,7 +182,8 @@ EBM_API ebm_status ebm_model_set_parameters(ebm_model *model, size_t offset,
  * Lends the parameter array for writing, until ebm_model_end_write(). In
  * between, calls that would use the parameters are EBM_ERROR_STATE.
  *
- * Errors: HANDLE, ARGUMENT, STATE (already lent).
+ * Errors: HANDLE, ARGUMENT, STATE (already lent), UNSUPPORTED (the parameters
+ * are those of several parts: borrow from each).
  * Thread safety: not while another thread uses this model. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_begin_write(ebm_model *model, float **parameters);
@@ -169,12 +198,33 @@ EBM_API ebm_status ebm_model_begin_write(ebm_model *model, float **parameters);
 EBM_API ebm_status ebm_model_end_write(ebm_model *model);
 
 /**
+ * Does so many rounds of power iteration on the vectors of all spectral norms
+ * of the model (EBM_WEIGHTS_SPECTRAL), which changes its energies. The
+ * optimizer does one in each step; this is for parameters written by hand.
+ * Nothing happens in a model without spectral norm.
+ *
+ * @param rounds  at most 1000.
+ *
+ * Errors: HANDLE, RANGE (rounds), STATE.
+ * Thread safety: not while another thread uses this model. Since: 0.1.
+ */
+EBM_API ebm_status ebm_model_iterate(ebm_model *model, size_t rounds);
+
+/**
  * Sets the gradient to 0.
  *
  * Errors: HANDLE. Thread safety: not while another thread uses this model.
  * Since: 0.1.
  */
 EBM_API ebm_status ebm_model_zero_gradient(ebm_model *model);
+
+/**
+ * Classes of a conditional model; 0 for one that ignores labels, for a custom
+ * one and for a wrong handle.
+ *
+ * Errors: none. Thread safety: any thread. Since: 0.1.
+ */
+EBM_API size_t ebm_model_class_count(const ebm_model *model);
 
 /**
  * How many named arrays the parameters consist of.
@@ -187,9 +237,11 @@ EBM_API size_t ebm_model_view_count(const ebm_model *model);
  * Describes one named array. Any output may be NULL.
  *
  * Names are those that PyTorch gives the same network as nn.Sequential:
- * "0.weight", "0.bias", ... counted over all layers. Shapes are this
- * library's: convolution weights [kernel, kernel, in, out], dense weights
- * [in, out], biases [out]. A custom model has one view, "parameters".
+ * "0.weight", "0.bias", ... counted over all builder calls; inside a block the
+ * part stands in between, "3.conv1.weight". Shapes are this library's:
+ * convolution weights [kernel, kernel, in, out], dense weights [in, out],
+ * biases [out]. A custom model has one view, "parameters". The views of a
+ * composition are those of its parts, with the part's number in front.
  *
  * @param index        0 .. ebm_model_view_count() - 1.
  * @param[out] name    borrowed, valid while the model lives.
@@ -287,6 +339,44 @@ EBM_API ebm_status ebm_model_mixed_backward(ebm_model *model, const float *x,
                                             const int32_t *labels, size_t n,
                                             const float *v, const float *scale,
                                             float *hv);
+
+/**
+ * Classifies by lowest energy: labels[i] = argmin_y E(x_i | y), the smallest y
+ * of equals.
+ *
+ * @param x             [n, height, width, channels], finite.
+ * @param[out] labels   [n], or NULL.
+ * @param[out] energies [n, classes], or NULL.
+ *
+ * Errors: as ebm_model_energy(), and UNSUPPORTED (a model without classes),
+ * NON_FINITE (an energy is not finite).
+ * Thread safety: several threads may use one model. Since: 0.1.
+ */
+EBM_API ebm_status ebm_model_classify(const ebm_model *model, const float *x,
+                                      size_t n, int32_t *labels,
+                                      float *energies);
+
+/**
+ * How many parts the energy is a sum of, as reported by
+ * ebm_model_part_energies(): the parts of a sum (composition.h), 1 for every
+ * other kind, 0 for a wrong handle.
+ *
+ * Errors: none. Thread safety: any thread. Since: 0.1.
+ */
+EBM_API size_t ebm_model_part_count(const ebm_model *model);
+
+/**
+ * Computes the energy of each part of a sum, weight included, so that the
+ * parts of a sample add up to its energy: the scales of a multi-scale model.
+ *
+ * @param[out] energies  [n, ebm_model_part_count()].
+ *
+ * Otherwise as ebm_model_energy(). Since: 0.1.
+ */
+EBM_API ebm_status ebm_model_part_energies(const ebm_model *model,
+                                           const float *x,
+                                           const int32_t *labels, size_t n,
+                                           float *energies);
 
 #ifdef __cplusplus
 }

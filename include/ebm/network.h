@@ -41,8 +41,66 @@ typedef enum ebm_network_key {
         library choose from the layers' sizes. Integer, 0 to 1024, 0. Read by
         ebm_model_create_network(). Another slab size may change last bits. */
     EBM_NETWORK_SLAB = 1,
+    /** An ebm_network_norm: what normalises inside residual blocks. Choice,
+        initially EBM_NORM_GROUP. */
+    EBM_NETWORK_NORM = 2,
+    /** Groups of the group norms inside residual blocks; 0 stands for
+        min(32, channels / 2). Integer, 0 to 65536, 0. */
+    EBM_NETWORK_GROUPS = 3,
+    /** What norms add to a variance. Real, > 0, initially 1e-5. */
+    EBM_NETWORK_NORM_EPSILON = 4,
+    /** An ebm_network_weights: how the weights of convolutions and dense
+        layers, and of the two 3 x 3 convolutions of a residual block, are made
+        from the parameters. Choice, initially EBM_WEIGHTS_PLAIN. */
+    EBM_NETWORK_WEIGHTS = 5,
+    /** Classes of conditional residual blocks: with N > 0 each norm is
+        followed by a gain and a bias per channel that depend on the sample's
+        label, 0 .. N - 1. Integer, 0 to 65536, 0. */
+    EBM_NETWORK_CLASSES = 6,
     EBM_NETWORK_KEY_MAX = 0x7fffffff
 } ebm_network_key;
+
+/** What normalises inside a residual block. */
+typedef enum ebm_network_norm {
+    EBM_NORM_NONE = 0,
+    EBM_NORM_GROUP = 1,
+    EBM_NORM_INSTANCE = 2,
+    EBM_NETWORK_NORM_MAX = 0x7fffffff
+} ebm_network_norm;
+
+/**
+ * How weights W[taps, out] are made from the parameters of the same shape.
+ * They are made anew when parameters are written, never inside a pass, so an
+ * energy is a fixed function along a chain; gradients are with respect to the
+ * parameters.
+ */
+typedef enum ebm_network_weights {
+    /** The parameters themselves. */
+    EBM_WEIGHTS_PLAIN = 0,
+    /** Weight standardisation, for each output channel: (W - mean) /
+        (std + 1e-5), with the unbiased std over the taps (Qiao et al. 2019,
+        arXiv:1903.10520). */
+    EBM_WEIGHTS_STANDARDISED = 1,
+    /** Spectral norm: W / sigma with sigma = v^T W u for unit vectors u and v
+        that power iteration leads to the first singular vectors: 15 rounds
+        when the model is made, one in each ebm_optimizer_step(), none
+        elsewhere. u and v are part of the model's state and constants in every
+        derivative (Miyato et al. 2018, arXiv:1802.05957). After writing very
+        different parameters by hand see ebm_model_iterate(). */
+    EBM_WEIGHTS_SPECTRAL = 2,
+    EBM_NETWORK_WEIGHTS_MAX = 0x7fffffff
+} ebm_network_weights;
+
+/** What a residual block does to the image. */
+typedef enum ebm_res_kind {
+    /** Nothing: rows, columns and channels stay. */
+    EBM_RES_PLAIN = 0,
+    /** Halves rows and columns (rounding up). */
+    EBM_RES_DOWN = 1,
+    /** Halves rows and columns and doubles the channels. */
+    EBM_RES_DOWN_WIDEN = 2,
+    EBM_RES_KIND_MAX = 0x7fffffff
+} ebm_res_kind;
 
 /**
  * Begins a network for samples of [height, width, channels].
@@ -161,12 +219,142 @@ EBM_API ebm_status ebm_network_leaky_relu(ebm_network *network, double slope);
 EBM_API ebm_status ebm_network_flatten(ebm_network *network);
 
 /**
+ * y = x^2, element by element: as the last layer an energy that is not
+ * negative.
+ *
+ * Errors: HANDLE, MEMORY. Thread safety: one thread a builder. Since: 0.1.
+ */
+EBM_API ebm_status ebm_network_square(ebm_network *network);
+
+/**
+ * y = log(1 + exp(x)), element by element.
+ *
+ * Errors: HANDLE, MEMORY. Thread safety: one thread a builder. Since: 0.1.
+ */
+EBM_API ebm_status ebm_network_softplus(ebm_network *network);
+
+/**
+ * The mean over a kernel x kernel window with zeros around the image. The
+ * output has floor((size + 2 padding - kernel) / stride) + 1 rows and columns.
+ *
+ * @param kernel   rows and columns of the window, at least 1.
+ * @param stride   at least 1.
+ * @param padding  at most kernel / 2.
+ * @param count_include_pad  1: divide by kernel^2 everywhere; 0: divide by
+ *                 the number of pixels of the image in the window.
+ *
+ * Errors: HANDLE, ARGUMENT (a size of 0, padding, a flag that is not 0 or 1),
+ * SHAPE (the window does not fit; after flatten), OVERFLOW, MEMORY.
+ * Thread safety: one thread a builder. Since: 0.1.
+ */
+EBM_API ebm_status ebm_network_avg_pool(ebm_network *network, size_t kernel,
+                                        size_t stride, size_t padding,
+                                        int count_include_pad);
+
+/**
+ * The mean of each channel over the image: [height, width, C] becomes
+ * [1, 1, C], ready for a dense layer.
+ *
+ * Errors: HANDLE, SHAPE (after flatten), MEMORY. Thread safety: one thread a
+ * builder. Since: 0.1.
+ */
+EBM_API ebm_status ebm_network_global_mean_pool(ebm_network *network);
+
+/**
+ * The sum of each channel over the image, likewise.
+ *
+ * Errors, thread safety: as ebm_network_global_mean_pool(). Since: 0.1.
+ */
+EBM_API ebm_status ebm_network_global_sum_pool(ebm_network *network);
+
+/**
+ * Group norm: within each sample and each group of neighbouring channels,
+ *
+ *     y = gain (x - mean) / sqrt(variance + epsilon) + bias
+ *
+ * with gain (initially 1) and bias (initially 0) per channel, and the biased
+ * variance (Wu and He 2018, arXiv:1803.08494). epsilon is
+ * EBM_NETWORK_NORM_EPSILON.
+ *
+ * @param groups  divides the number of channels; 0: min(32, channels / 2).
+ *
+ * Errors: HANDLE, SHAPE (the channels are not divisible; after flatten; a
+ * group of a single number), MEMORY. Thread safety: one thread a builder.
+ * Since: 0.1.
+ */
+EBM_API ebm_status ebm_network_group_norm(ebm_network *network, size_t groups);
+
+/**
+ * Instance norm: group norm with a group for each channel.
+ *
+ * Errors, thread safety: as ebm_network_group_norm(). Since: 0.1.
+ */
+EBM_API ebm_status ebm_network_instance_norm(ebm_network *network);
+
+/**
+ * A gain and a bias per channel that depend on the sample's label y,
+ *
+ *     out[.., c] = x[.., c] (G[y, c] + g[c]) + (B[y, c] + b[c]),
+ *
+ * a linear map of the one-hot label as in Du et al. 2020. Parameters are
+ * "weight" [classes, 2 C] (gains, then biases) and "bias" [2 C]. The model is
+ * conditional: its calls need labels in 0 .. classes - 1.
+ *
+ * @param classes  at least 1; the same in all layers of a network.
+ *
+ * Errors: HANDLE, ARGUMENT (classes is 0 or differs), SHAPE (after flatten),
+ * OVERFLOW, MEMORY. Thread safety: one thread a builder. Since: 0.1.
+ */
+EBM_API ebm_status ebm_network_class_affine(ebm_network *network,
+                                            size_t classes);
+
+/**
+ * Self-attention over the positions of the image, with a residual,
+ *
+ *     out = x + gamma softmax(Q K^T) V,
+ *
+ * Q, K (C / 8 channels, at least 1) and V (C channels) by a 1 x 1 convolution
+ * of x, one row of the softmax for each position, no scaling by 1 / sqrt(d),
+ * and one number gamma that begins at 0 (Zhang et al. 2019,
+ * arXiv:1805.08318, as in Du et al. 2020). Parameters: "qkv.weight"
+ * [1, 1, C, 2 C / 8 + C], "qkv.bias", "gamma".
+ *
+ * Takes room for (height width)^2 numbers a sample.
+ *
+ * Errors: HANDLE, SHAPE (after flatten), OVERFLOW, MEMORY. Thread safety: one
+ * thread a builder. Since: 0.1.
+ */
+EBM_API ebm_status ebm_network_self_attention(ebm_network *network);
+
+/**
+ * A residual block of Du et al. 2020:
+ *
+ *     h = swish(norm(conv(x)));  h = swish(norm(conv(h)));  h = h + x
+ *     down:  h = swish(avg_pool(conv(h)))
+ *
+ * with 3 x 3 convolutions of padding 1 and the average over 3 x 3 with stride
+ * 2, padding 1 and zeros counted. EBM_NETWORK_NORM, _GROUPS, _CLASSES (a
+ * class_affine after each norm), _WEIGHTS (of the first two convolutions; the
+ * third is plain) and _BIAS say the rest.
+ *
+ * @param channels  of the image so far, said to read like the tables of the
+ *                  papers.
+ *
+ * Errors: HANDLE, ARGUMENT (no such kind), SHAPE (the image has not that many
+ * channels, they are not divisible by the groups, after flatten), OVERFLOW,
+ * MEMORY. Thread safety: one thread a builder. Since: 0.1.
+ */
+EBM_API ebm_status ebm_network_res_block(ebm_network *network, size_t channels,
+                                         ebm_res_kind kind);
+
+/**
  * Makes a model of the layers so far, which must end in a single number.
  * Weights and biases are uniform in +-1/sqrt(fan_in), PyTorch's default;
  * the same seed gives the same parameters.
  *
  * Errors: HANDLE, ARGUMENT, SHAPE (no scalar at the end, or no layer),
- * UNSUPPORTED (more than 256 layers), OVERFLOW, MEMORY. Thread safety: one
+ * UNSUPPORTED (more than 256 layers,
+ * counted with those inside blocks), OVERFLOW, MEMORY. Thread safety: one
  * thread a builder. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_create_network(const ebm_network *network,

@@ -81,15 +81,31 @@ void ebm_buffer_write(ebm_buffer *buffer, size_t slot, const ebm_state *state);
    as the policy says. */
 void ebm_buffer_offer(ebm_buffer *buffer, const ebm_state *state);
 
+/* Samples that the next draws from the source will ask for, read beforehand,
+   since reading files can fail and draws must not. For sources in memory it
+   stays empty. To be given to ebm_free(). */
+typedef struct ebm_stock {
+    uint8_t *bytes; /* [.., size] in the order of the draws, or NULL */
+    size_t taken;
+} ebm_stock;
+
+/* The generator of the i-th state of the next fill, a reset being one, and of
+   chain i when it is drawn fresh next. */
+ebm_random ebm_buffer_fill_random(const ebm_buffer *buffer, size_t i);
+ebm_random ebm_buffer_fresh_random(const ebm_buffer *buffer, size_t i);
+
+/* The sample that such a generator chooses, of a source of data. */
+size_t ebm_source_sample(const ebm_source *source, const ebm_random *random);
+
 /* One draw from the source: writes x[size] and *label. */
 void ebm_buffer_fresh(const ebm_buffer *buffer, const ebm_random *random,
-                      float *x, int32_t *label);
+                      ebm_stock *stock, float *x, int32_t *label);
 
 /* Origin of what the source gives. */
 ebm_origin ebm_buffer_fresh_origin(const ebm_buffer *buffer);
 
 /* Replaces every state held by a new one from the source. */
-void ebm_buffer_reset(ebm_buffer *buffer);
+void ebm_buffer_reset(ebm_buffer *buffer, ebm_stock *stock);
 
 /*
  * Copies `count` states, each drawn uniformly and with replacement from those

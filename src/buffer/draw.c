@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "chains/tail.h"
+#include "core/memory.h"
+#include "dataset/dataset.h"
 
 /* Elements of a chain's BUFFER_DRAW generator: each has a block of its own. */
 enum { ELEMENT_FRESH = 0, ELEMENT_SLOT = 1 };
@@ -92,11 +94,54 @@ static size_t choose_slot(ebm_buffer *buffer, const ebm_random *random,
     return slot;
 }
 
-static void draw_fresh(ebm_buffer *buffer, ebm_chains *chains, size_t i)
+/* Whether the next draw makes chain i fresh. */
+static int is_fresh(const ebm_buffer *buffer, const ebm_random *random)
 {
-    ebm_random random = ebm_random_at(buffer->seed, EBM_PURPOSE_BUFFER_FRESH,
-                                      i, buffer->draws);
-    ebm_buffer_fresh(buffer, &random, chains->states + i * chains->size,
+    return ebm_random_uniform(random, ELEMENT_FRESH) <
+           buffer->values[EBM_BUFFER_FRESH_RATE];
+}
+
+static ebm_random draw_random(const ebm_buffer *buffer, size_t i)
+{
+    return ebm_random_at(buffer->seed, EBM_PURPOSE_BUFFER_DRAW, i,
+                         buffer->draws);
+}
+
+/* Reads what a reset, if one is due, and the fresh chains will take. */
+static ebm_status stock_draw(const ebm_buffer *buffer,
+                             const ebm_chains *chains, ebm_stock *stock)
+{
+    const ebm_context *context = ebm_context_of(buffer);
+    const ebm_source *source = &buffer->source;
+    if (source->kind != EBM_SOURCE_DATA ||
+        !ebm_dataset_needs_stage(source->dataset))
+        return EBM_OK;
+    size_t n = 0, resets = is_reset_due(buffer) ? buffer->count : 0;
+    size_t *numbers = ebm_alloc(context, resets + chains->n, sizeof *numbers);
+    if (!numbers)
+        return ebm_out_of_memory(context, "a list of images");
+    for (size_t i = 0; i < resets; i++) {
+        ebm_random random = ebm_buffer_fill_random(buffer, i);
+        numbers[n++] = ebm_source_sample(source, &random);
+    }
+    for (size_t i = 0; i < chains->n; i++) {
+        ebm_random random = draw_random(buffer, i);
+        if (!is_fresh(buffer, &random))
+            continue;
+        random = ebm_buffer_fresh_random(buffer, i);
+        numbers[n++] = ebm_source_sample(source, &random);
+    }
+    ebm_status status =
+        ebm_dataset_stage(source->dataset, numbers, n, &stock->bytes);
+    ebm_free(context, numbers);
+    return status;
+}
+
+static void draw_fresh(ebm_buffer *buffer, ebm_stock *stock,
+                       ebm_chains *chains, size_t i)
+{
+    ebm_random random = ebm_buffer_fresh_random(buffer, i);
+    ebm_buffer_fresh(buffer, &random, stock, chains->states + i * chains->size,
                      chains->labels + i);
     chains->origins[i] = ebm_buffer_fresh_origin(buffer);
     chains->ages[i] = 0;
@@ -119,29 +164,30 @@ ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains)
     EBM_TRY(check_pair(buffer, chains));
     EBM_TRY(ebm_chains_check_free(chains));
     EBM_TRY(check_drawable(buffer, chains));
-    double rate = buffer->values[EBM_BUFFER_FRESH_RATE];
+    ebm_stock stock = {NULL, 0};
+    EBM_TRY(stock_draw(buffer, chains, &stock));
     if (is_reset_due(buffer))
-        ebm_buffer_reset(buffer);
+        ebm_buffer_reset(buffer, &stock);
     /* The shuffle begins from the same order each time, so that a draw is a
        function of the counter alone. */
     if (writes_back(buffer))
         for (size_t slot = 0; slot < buffer->count; slot++)
             buffer->order[slot] = slot;
     for (size_t i = 0; i < chains->n; i++) {
-        ebm_random random = ebm_random_at(
-            buffer->seed, EBM_PURPOSE_BUFFER_DRAW, i, buffer->draws);
-        int fresh = ebm_random_uniform(&random, ELEMENT_FRESH) < rate;
+        ebm_random random = draw_random(buffer, i);
+        int fresh = is_fresh(buffer, &random);
         /* Under WRITE_BACK a fresh chain takes the place of a state. */
         size_t slot = EBM_NO_SLOT;
         if (!fresh || writes_back(buffer))
             slot = choose_slot(buffer, &random, i);
         if (fresh)
-            draw_fresh(buffer, chains, i);
+            draw_fresh(buffer, &stock, chains, i);
         else
             draw_held(buffer, chains, i, slot);
         chains->diverged[i] = 0;
         chains->slots[i] = slot;
     }
+    ebm_free(ebm_context_of(buffer), stock.bytes);
     buffer->draws++;
     ebm_object_retain(buffer);
     ebm_object_release(chains->buffer);

@@ -64,8 +64,25 @@ void ebm_buffer_offer(ebm_buffer *buffer, const ebm_state *state)
     }
 }
 
+ebm_random ebm_buffer_fill_random(const ebm_buffer *buffer, size_t i)
+{
+    return ebm_random_at(buffer->seed, EBM_PURPOSE_BUFFER_FILL, i,
+                         buffer->fills);
+}
+
+ebm_random ebm_buffer_fresh_random(const ebm_buffer *buffer, size_t i)
+{
+    return ebm_random_at(buffer->seed, EBM_PURPOSE_BUFFER_FRESH, i,
+                         buffer->draws);
+}
+
+size_t ebm_source_sample(const ebm_source *source, const ebm_random *random)
+{
+    return (size_t)ebm_random_index(random, 0, source->samples);
+}
+
 void ebm_buffer_fresh(const ebm_buffer *buffer, const ebm_random *random,
-                      float *x, int32_t *label)
+                      ebm_stock *stock, float *x, int32_t *label)
 {
     const ebm_kernels *kernels = ebm_context_of(buffer)->kernels;
     const ebm_source *source = &buffer->source;
@@ -76,8 +93,9 @@ void ebm_buffer_fresh(const ebm_buffer *buffer, const ebm_random *random,
         kernels->normal(random, buffer->size, source->a, source->b, x);
     else
         ebm_dataset_sample(
-            source->dataset,
-            (size_t)ebm_random_index(random, 0, source->samples), x, label);
+            source->dataset, ebm_source_sample(source, random),
+            stock->bytes ? stock->bytes + stock->taken++ * buffer->size : NULL,
+            x, label);
 }
 
 ebm_origin ebm_buffer_fresh_origin(const ebm_buffer *buffer)
@@ -96,7 +114,8 @@ static ebm_status check_count(const ebm_buffer *buffer, size_t count)
 }
 
 /* Empties the buffer, adopts the source and takes count draws from it. */
-static void fill(ebm_buffer *buffer, ebm_source source, size_t count)
+static void fill(ebm_buffer *buffer, ebm_source source, size_t count,
+                 ebm_stock *stock)
 {
     ebm_object_retain(source.dataset);
     ebm_object_release(buffer->source.dataset);
@@ -105,9 +124,8 @@ static void fill(ebm_buffer *buffer, ebm_source source, size_t count)
     for (size_t i = 0; i < count; i++) {
         float *x = buffer->states + i * buffer->size;
         ebm_state state = {NULL, 0, ebm_buffer_fresh_origin(buffer), 0};
-        ebm_random random = ebm_random_at(
-            buffer->seed, EBM_PURPOSE_BUFFER_FILL, i, buffer->fills);
-        ebm_buffer_fresh(buffer, &random, x, &state.label);
+        ebm_random random = ebm_buffer_fill_random(buffer, i);
+        ebm_buffer_fresh(buffer, &random, stock, x, &state.label);
         state.x = x;
         ebm_buffer_write(buffer, i, &state);
     }
@@ -116,9 +134,9 @@ static void fill(ebm_buffer *buffer, ebm_source source, size_t count)
     buffer->fills++;
 }
 
-void ebm_buffer_reset(ebm_buffer *buffer)
+void ebm_buffer_reset(ebm_buffer *buffer, ebm_stock *stock)
 {
-    fill(buffer, buffer->source, buffer->count);
+    fill(buffer, buffer->source, buffer->count, stock);
 }
 
 ebm_status ebm_buffer_fill_uniform(ebm_buffer *buffer, size_t count,
@@ -129,7 +147,7 @@ ebm_status ebm_buffer_fill_uniform(ebm_buffer *buffer, size_t count,
     EBM_TRY(ebm_check_uniform_law(ebm_context_of(buffer), minimum, maximum));
     ebm_source source = {EBM_SOURCE_UNIFORM, (float)minimum, (float)maximum,
                          NULL, 0};
-    fill(buffer, source, count);
+    fill(buffer, source, count, NULL);
     return EBM_OK;
 }
 
@@ -140,8 +158,29 @@ ebm_status ebm_buffer_fill_normal(ebm_buffer *buffer, size_t count,
     EBM_TRY(check_count(buffer, count));
     EBM_TRY(ebm_check_normal_law(ebm_context_of(buffer), mean, std));
     ebm_source source = {EBM_SOURCE_NORMAL, (float)mean, (float)std, NULL, 0};
-    fill(buffer, source, count);
+    fill(buffer, source, count, NULL);
     return EBM_OK;
+}
+
+/* Reads what the next fill from this source will take. */
+static ebm_status stock_fill(const ebm_buffer *buffer,
+                             const ebm_source *source, size_t count,
+                             ebm_stock *stock)
+{
+    const ebm_context *context = ebm_context_of(buffer);
+    if (!count || !ebm_dataset_needs_stage(source->dataset))
+        return EBM_OK;
+    size_t *numbers = ebm_alloc(context, count, sizeof *numbers);
+    if (!numbers)
+        return ebm_out_of_memory(context, "a list of images");
+    for (size_t i = 0; i < count; i++) {
+        ebm_random random = ebm_buffer_fill_random(buffer, i);
+        numbers[i] = ebm_source_sample(source, &random);
+    }
+    ebm_status status =
+        ebm_dataset_stage(source->dataset, numbers, count, &stock->bytes);
+    ebm_free(context, numbers);
+    return status;
 }
 
 ebm_status ebm_buffer_fill_data(ebm_buffer *buffer, ebm_dataset *dataset,
@@ -162,7 +201,10 @@ ebm_status ebm_buffer_fill_data(ebm_buffer *buffer, ebm_dataset *dataset,
                         buffer->channels);
     ebm_source source = {EBM_SOURCE_DATA, 0, 0, dataset,
                          ebm_dataset_count(dataset)};
-    fill(buffer, source, count);
+    ebm_stock stock = {NULL, 0};
+    EBM_TRY(stock_fill(buffer, &source, count, &stock));
+    fill(buffer, source, count, &stock);
+    ebm_free(ebm_context_of(buffer), stock.bytes);
     return EBM_OK;
 }
 

@@ -51,7 +51,7 @@ ebm_status ebm_tail_prepare(ebm_chains *chains, const ebm_model *model,
     if (!steps)
         return EBM_OK;
     tail->model = ebm_object_retain((ebm_model *)(uintptr_t)model);
-    tail->version = model->version;
+    tail->version = ebm_model_version(model);
     tail->kept = steps;
     return EBM_OK;
 }
@@ -85,7 +85,7 @@ uint8_t *ebm_tail_masks(const ebm_chains *chains, size_t k, size_t chain)
 void ebm_tail_complete(ebm_chains *chains, const ebm_model *model)
 {
     /* An observer may have written the parameters in between. */
-    if (chains->tail.kept && chains->tail.version == model->version)
+    if (chains->tail.kept && chains->tail.version == ebm_model_version(model))
         chains->tail.is_complete = 1;
     else
         ebm_tail_forget(chains);
@@ -111,7 +111,7 @@ ebm_status ebm_tail_check_current(const ebm_chains *chains,
     if (tail->model != model)
         return ebm_fail(context, EBM_ERROR_STATE,
                         "the chains' tail was made with another model");
-    if (tail->version != model->version)
+    if (tail->version != ebm_model_version(model))
         return ebm_fail(context, EBM_ERROR_STATE,
                         "the model's parameters were written since the "
                         "chains' tail was made");
@@ -178,6 +178,7 @@ static ebm_status back_slab(void *argument, const ebm_slab_memory *memory,
                                     .hv = slab.grad,
                                     .scale = scale,
                                     .param_grad = param_grad,
+                                    .root = slab.root,
                                     .workspace = slab.workspace};
         EBM_TRY(j->model->ops->tangent(j->model, &tangent));
         kernels->langevin_adjoint(count * size, masks, step, slab.grad, a);

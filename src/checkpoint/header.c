@@ -44,6 +44,7 @@ ebm_status ebm_header_blame(const ebm_context *context, const char *path,
 void ebm_tensor_name(const ebm_layer *layers, const ebm_tensor *tensor,
                      char name[EBM_TENSOR_NAME])
 {
-    snprintf(name, EBM_TENSOR_NAME, "%zu.%s", tensor->layer,
-             layers[tensor->layer].views[tensor->view].name);
+    const ebm_layer *layer = layers + tensor->layer;
+    ebm_layer_view_name(layer, layer->views + tensor->view, name,
+                        EBM_TENSOR_NAME);
 }

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "model/network.h"
+#include "model/network/network.h"
 
 /* Keys and values of __metadata__. What begins with the prefix is ours. */
 #define EBM_HEADER_METADATA "__metadata__"
@@ -82,6 +82,14 @@ ebm_status ebm_header_blame(const ebm_context *context, const char *path,
 /* PyTorch's name: the layer's index in nn.Sequential, "0.weight". */
 void ebm_tensor_name(const ebm_layer *layers, const ebm_tensor *tensor,
                      char name[EBM_TENSOR_NAME]);
+
+/* Where element i of a view in PyTorch's order stands in ours. */
+static inline size_t ebm_torch_index(const ebm_layer *layer, size_t view,
+                                     size_t i)
+{
+    return layer->ops->torch_index ? layer->ops->torch_index(layer, view, i)
+                                   : i;
+}
 
 /* Numbers are little-endian in the file. Put together from bytes, which is
    right on every host and a plain move on most. */

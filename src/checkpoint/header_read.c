@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "core/memory.h"
+#include "core/option.h"
 
 /* Largest argument of a layer: sizes beyond it are no sizes, and it converts
    to any integer type. */
@@ -119,11 +120,11 @@ static ebm_status begin_network(const ebm_header_reader *reader,
    conversions defined; the builder knows what makes sense. */
 static ebm_status read_arguments(const ebm_header_reader *reader,
                                  const json_t *object, size_t index,
-                                 const ebm_layer_ops *ops, double *arguments,
+                                 const ebm_row_ops *ops, double *arguments,
                                  size_t *count)
 {
     size_t n = 0;
-    for (; n < EBM_LAYER_ARGUMENTS && ops->argument_names[n]; n++) {
+    for (; n < EBM_ROW_ARGUMENTS && ops->argument_names[n]; n++) {
         const char *name = ops->argument_names[n];
         const json_t *number = json_object_get(object, name);
         if (!json_is_number(number))
@@ -140,42 +141,62 @@ static ebm_status read_arguments(const ebm_header_reader *reader,
     return EBM_OK;
 }
 
+/* Sticky settings that the layer depends on: bias always stands there, the
+   others where they are not what a builder begins with. */
+static ebm_status read_settings(const ebm_header_reader *reader,
+                                const json_t *object, size_t index,
+                                const ebm_row_ops *ops, size_t *keys)
+{
+    const ebm_option_row *settings = ebm_network_settings();
+    for (int key = 0; key < EBM_NETWORK_KEYS; key++) {
+        if (!(ops->settings & 1u << key))
+            continue;
+        const json_t *json = json_object_get(object, settings[key].name);
+        double value = settings[key].initial;
+        if (key == EBM_NETWORK_BIAS && !json_is_boolean(json))
+            return REFUSE(reader, "layer %zu (%s) does not say bias", index,
+                          ops->kind);
+        if (key == EBM_NETWORK_BIAS)
+            value = json_is_true(json);
+        else if (json && !json_is_number(json))
+            return REFUSE(reader, "%s of layer %zu (%s) is not a number",
+                          settings[key].name, index, ops->kind);
+        else if (json)
+            value = json_number_value(json);
+        *keys += json != NULL;
+        EBM_TRY(ebm_header_blame(
+            reader->context, reader->path,
+            ebm_network_set(reader->header->network, (ebm_network_key)key,
+                            value)));
+    }
+    return EBM_OK;
+}
+
 /* {"kind":"dense","units":64,"bias":true}: the kind, the arguments of its
    builder call, and for a kind with parameters whether it has a bias. */
 static ebm_status append_layer(const ebm_header_reader *reader,
                                const json_t *object, size_t index)
 {
     ebm_network *network = reader->header->network;
-    double arguments[EBM_LAYER_ARGUMENTS] = {0};
+    double arguments[EBM_ROW_ARGUMENTS] = {0};
     size_t count = 0;
     const char *kind = json_string_value(json_object_get(object, "kind"));
     if (!kind)
         return REFUSE(reader, "layer %zu has no kind", index);
-    const ebm_layer_ops *ops = ebm_layer_kind(kind);
+    const ebm_row_ops *ops = ebm_row_kind(kind);
     if (!ops)
         return REFUSE(reader,
                       "layer %zu is of the kind %.40s, which this version of "
                       "the library does not know",
                       index, kind);
     EBM_TRY(read_arguments(reader, object, index, ops, arguments, &count));
-    int has_parameters = ops->param_gradient != NULL;
-    const json_t *bias = json_object_get(object, "bias");
-    if (has_parameters && !json_is_boolean(bias))
-        return REFUSE(reader, "layer %zu (%s) does not say bias", index, kind);
-    if (json_object_size(object) != 1 + count + (size_t)has_parameters)
+    size_t keys = 1 + count;
+    EBM_TRY(read_settings(reader, object, index, ops, &keys));
+    if (json_object_size(object) != keys)
         return REFUSE(reader, "layer %zu (%s) has an unknown key", index,
                       kind);
-    ebm_status status =
-        ebm_network_set(network, EBM_NETWORK_BIAS, json_is_true(bias));
-    if (status == EBM_OK)
-        status = ops->append(network, arguments);
-    EBM_TRY(ebm_header_blame(reader->context, reader->path, status));
-    /* A fraction where the builder wants a whole number was cut off. */
-    for (size_t i = 0; i < count; i++)
-        if (network->layers[network->count - 1].arguments[i] != arguments[i])
-            return REFUSE(reader, "layer %zu (%s) has %s = %g", index, kind,
-                          ops->argument_names[i], arguments[i]);
-    return EBM_OK;
+    return ebm_header_blame(reader->context, reader->path,
+                            ebm_network_add(network, ops, arguments));
 }
 
 static ebm_status read_network(const ebm_header_reader *reader,
@@ -276,14 +297,14 @@ static ebm_status read_tensors(const ebm_header_reader *reader, json_t *root)
 {
     ebm_header *header = reader->header;
     const ebm_network *network = header->network;
-    for (size_t i = 0; i < network->count; i++)
+    for (size_t i = 0; i < network->end.layers; i++)
         header->count += network->layers[i].view_count;
     header->tensors =
         ebm_alloc(reader->context, header->count, sizeof *header->tensors);
     if (!header->tensors)
         return ebm_out_of_memory(reader->context, "a list of tensors");
     size_t n = 0;
-    for (size_t i = 0; i < network->count; i++) {
+    for (size_t i = 0; i < network->end.layers; i++) {
         for (size_t v = 0; v < network->layers[i].view_count; v++, n++) {
             char name[EBM_TENSOR_NAME];
             header->tensors[n] = (ebm_tensor){.layer = i, .view = v};

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "core/memory.h"
+#include "core/option.h"
 
 /* Dumps to a block of ours, padded by spaces to a multiple of 8 and ended by
    a NUL that *length does not count. */
@@ -45,34 +46,46 @@ static json_t *sizes_json(const size_t *sizes, size_t count)
     return NULL;
 }
 
+static json_t *number_json(double value)
+{
+    return value == floor(value) ? json_integer((json_int_t)value)
+                                 : json_real(value);
+}
+
 /* {"kind":"conv2d","channels":16,"kernel":5,"stride":2,"padding":4,
    "bias":true} */
-static json_t *layer_json(const ebm_layer *layer)
+static json_t *row_json(const ebm_row *row)
 {
-    const ebm_layer_ops *ops = layer->ops;
+    const ebm_row_ops *ops = row->ops;
+    const ebm_option_row *settings = ebm_network_settings();
     json_t *object = json_object();
     int bad = json_object_set_new(object, "kind", json_string(ops->kind));
-    for (int i = 0; i < EBM_LAYER_ARGUMENTS && ops->argument_names[i]; i++) {
-        double value = layer->arguments[i];
-        json_t *number = value == floor(value)
-                             ? json_integer((json_int_t)value)
-                             : json_real(value);
-        bad |= json_object_set_new(object, ops->argument_names[i], number);
+    for (int i = 0; i < EBM_ROW_ARGUMENTS && ops->argument_names[i]; i++)
+        bad |= json_object_set_new(object, ops->argument_names[i],
+                                   number_json(row->arguments[i]));
+    for (int key = 0; key < EBM_NETWORK_KEYS; key++) {
+        double value = row->settings[key];
+        if (!(ops->settings & 1u << key))
+            continue;
+        if (key == EBM_NETWORK_BIAS)
+            bad |= json_object_set_new(object, "bias",
+                                       json_boolean(value != 0));
+        else if (value != settings[key].initial)
+            bad |= json_object_set_new(object, settings[key].name,
+                                       number_json(value));
     }
-    if (ops->param_gradient)
-        bad |= json_object_set_new(object, "bias", json_boolean(layer->bias));
     if (!bad)
         return object;
     json_decref(object);
     return NULL;
 }
 
-static json_t *layers_json(const ebm_layer *layers, size_t count)
+static json_t *rows_json(const ebm_network_model *network)
 {
     json_t *array = json_array();
     int bad = 0;
-    for (size_t i = 0; i < count && !bad; i++)
-        bad |= json_array_append_new(array, layer_json(layers + i));
+    for (size_t i = 0; i < network->row_count && !bad; i++)
+        bad |= json_array_append_new(array, row_json(network->rows + i));
     if (!bad)
         return array;
     json_decref(array);
@@ -100,8 +113,6 @@ static ebm_status set_text(const ebm_context *context, json_t *metadata,
 static ebm_status set_metadata(const ebm_model *model, json_t *root)
 {
     const ebm_context *context = ebm_context_of(model);
-    size_t count;
-    const ebm_layer *layers = ebm_model_layers(model, &count);
     size_t input[3] = {model->height, model->width, model->channels};
     json_t *metadata = json_object();
     /* "format" is for other readers: tensors laid out as PyTorch does. */
@@ -116,7 +127,7 @@ static ebm_status set_metadata(const ebm_model *model, json_t *root)
     EBM_TRY(
         set_text(context, metadata, EBM_HEADER_INPUT, sizes_json(input, 3)));
     return set_text(context, metadata, EBM_HEADER_LAYERS,
-                    layers_json(layers, count));
+                    rows_json(ebm_network_of(model)));
 }
 
 /* "0.weight":{"dtype":"F32","shape":[16,1,5,5],"data_offsets":[0,1600]} */
@@ -138,9 +149,10 @@ static int set_tensor(json_t *root, const char *name,
 static ebm_status set_tensors(const ebm_model *model, json_t *root)
 {
     char name[EBM_TENSOR_NAME];
-    size_t count, begin = 0;
-    const ebm_layer *layers = ebm_model_layers(model, &count);
-    for (size_t i = 0; i < count; i++) {
+    size_t begin = 0;
+    const ebm_network_model *network = ebm_network_of(model);
+    const ebm_layer *layers = network->layers;
+    for (size_t i = 0; i < network->count; i++) {
         for (size_t v = 0; v < layers[i].view_count; v++) {
             const ebm_layer_view *view = layers[i].views + v;
             ebm_tensor_name(layers, &(ebm_tensor){.layer = i, .view = v},

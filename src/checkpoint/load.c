@@ -124,7 +124,7 @@ static ebm_status read_tensor(const ebm_model_source *source,
                             ebm_file_tail(source->path), i, name,
                             (double)number);
         }
-        size_t at = layer->ops->torch_index(layer, tensor->view, i);
+        size_t at = ebm_torch_index(layer, tensor->view, i);
         parameters[at] = number;
     }
     return EBM_OK;
@@ -135,8 +135,7 @@ static ebm_status read_tensor(const ebm_model_source *source,
 static ebm_status read_tensors(const ebm_model_source *source,
                                const ebm_header *header, ebm_model *model)
 {
-    size_t count;
-    const ebm_layer *layers = ebm_model_layers(model, &count);
+    const ebm_layer *layers = ebm_network_of(model)->layers;
     float *parameters = NULL;
     EBM_TRY(ebm_model_begin_write(model, &parameters));
     for (size_t i = 0; i < header->count; i++) {

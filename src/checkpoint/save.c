@@ -39,7 +39,7 @@ static void write_tensor(ebm_file *file, const ebm_layer *layer, size_t view,
     size_t count = layer->views[view].count;
     size_t held = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t at = layer->ops->torch_index(layer, view, i);
+        size_t at = ebm_torch_index(layer, view, i);
         ebm_store_number(parameters[at], bytes + held);
         held += EBM_NUMBER_SIZE;
         if (held == sizeof bytes || i + 1 == count) {
@@ -53,13 +53,13 @@ ebm_status ebm_model_save(const ebm_model *model, const char *path)
 {
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
     const ebm_context *context = ebm_context_of(model);
-    size_t count, length = 0;
-    const ebm_layer *layers = ebm_model_layers(model, &count);
+    size_t length = 0;
+    const ebm_network_model *network = ebm_network_of(model);
     char *text = NULL;
     ebm_file file = {0};
     if (!path)
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "path is NULL");
-    if (!layers)
+    if (!network)
         return ebm_fail(context, EBM_ERROR_UNSUPPORTED,
                         "a model of the kind %s can not be saved: only "
                         "networks can",
@@ -74,7 +74,8 @@ ebm_status ebm_model_save(const ebm_model *model, const char *path)
     /* Write errors stick to the file and come out of the commit. */
     write_length(&file, length);
     ebm_file_write(&file, text, length);
-    for (size_t i = 0; i < count; i++)
+    const ebm_layer *layers = network->layers;
+    for (size_t i = 0; i < network->count; i++)
         for (size_t v = 0; v < layers[i].view_count; v++)
             write_tensor(&file, layers + i, v,
                          model->parameters + layers[i].parameter_offset +

@@ -34,7 +34,9 @@ typedef enum ebm_purpose {
     EBM_PURPOSE_DATA_ORDER = 7,
     EBM_PURPOSE_DATA_NOISE = 8,
     EBM_PURPOSE_BUFFER_FILL = 9,
-    EBM_PURPOSE_BUFFER_REFERENCE = 10
+    EBM_PURPOSE_BUFFER_REFERENCE = 10,
+    EBM_PURPOSE_DATA_DEQUANTISE = 11,
+    EBM_PURPOSE_STATE = 15
 } ebm_purpose;
 
 /* Streams and steps stay below this. */

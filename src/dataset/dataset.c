@@ -8,7 +8,10 @@
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/random.h"
+#include "dataset/cifar.h"
+#include "dataset/folder.h"
 #include "dataset/idx.h"
+#include "image/area.h"
 
 static const ebm_option_row rows[EBM_DATASET_KEYS] = {
     [EBM_DATASET_RANGE_MIN] = {"range_min", EBM_OPTION_REAL,
@@ -19,12 +22,17 @@ static const ebm_option_row rows[EBM_DATASET_KEYS] = {
                                EBM_FLOAT_LARGEST, 0},
     [EBM_DATASET_SHUFFLE] = {"shuffle", EBM_OPTION_FLAG, 0, 1, 1},
     [EBM_DATASET_CLAMP] = {"clamp", EBM_OPTION_FLAG, 0, 1, 0},
+    [EBM_DATASET_DEQUANTISE] = {"dequantise", EBM_OPTION_FLAG, 0, 1, 0},
 };
+
+/* What 0 means for a folder's cache. */
+enum { CACHE_BYTES = 256 << 20 };
 
 static void finish(void *object)
 {
     ebm_dataset *dataset = object;
     ebm_context *context = ebm_context_of(dataset);
+    ebm_folder_close(dataset->folder);
     ebm_free(context, dataset->bytes);
     ebm_free(context, dataset->floats);
     ebm_free(context, dataset->labels);
@@ -61,7 +69,7 @@ void ebm_dataset_begin_epoch(ebm_dataset *dataset, uint64_t epoch)
     }
 }
 
-/* What both constructors have in common, once the samples are in. */
+/* What all constructors have in common, once the samples are in. */
 static ebm_status complete(ebm_dataset *dataset, size_t count, size_t height,
                            size_t width, size_t channels, uint64_t seed)
 {
@@ -182,6 +190,84 @@ ebm_status ebm_dataset_create_array(ebm_context *context, const float *x,
     ebm_status status = copy_samples(dataset, x, size, labels, n);
     if (status == EBM_OK)
         status = complete(dataset, n, height, width, channels, seed);
+    if (status == EBM_OK)
+        *out = dataset;
+    else
+        ebm_object_release(dataset);
+    return status;
+}
+
+ebm_status ebm_dataset_create_cifar10(ebm_context *context,
+                                      const char *const *paths, size_t count,
+                                      uint64_t seed, ebm_dataset **out)
+{
+    EBM_CHECK_HANDLE(context, EBM_TYPE_CONTEXT);
+    if (!paths || !count || !out)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT, "%s",
+                        !paths  ? "paths is NULL"
+                        : count ? "dataset is NULL"
+                                : "count is 0");
+    for (size_t i = 0; i < count; i++)
+        if (!paths[i])
+            return ebm_fail(context, EBM_ERROR_ARGUMENT, "path %zu is NULL",
+                            i);
+    ebm_dataset *dataset =
+        ebm_object_create(context, EBM_TYPE_DATASET, sizeof *dataset, finish);
+    if (!dataset)
+        return EBM_ERROR_MEMORY;
+    size_t n;
+    ebm_status status = ebm_cifar10_read(context, paths, count, &n,
+                                         &dataset->bytes, &dataset->labels);
+    if (status == EBM_OK)
+        status = complete(dataset, n, EBM_CIFAR_SIDE, EBM_CIFAR_SIDE,
+                          EBM_CIFAR_CHANNELS, seed);
+    if (status == EBM_OK)
+        *out = dataset;
+    else
+        ebm_object_release(dataset);
+    return status;
+}
+
+static ebm_status check_shape(const ebm_context *context, size_t height,
+                              size_t width, size_t channels)
+{
+    size_t size;
+    EBM_TRY(ebm_check_size(context, 1, height, width, channels, &size));
+    if (height > EBM_AREA_SIDE || width > EBM_AREA_SIDE)
+        return ebm_fail(context, EBM_ERROR_SHAPE,
+                        "images of %zu x %zu pixels; a side has at most %d",
+                        height, width, EBM_AREA_SIDE);
+    if (channels != 1 && channels != 3)
+        return ebm_fail(context, EBM_ERROR_SHAPE,
+                        "images of %zu channels instead of 1 or 3", channels);
+    return EBM_OK;
+}
+
+ebm_status ebm_dataset_create_folder(ebm_context *context, const char *path,
+                                     size_t height, size_t width,
+                                     size_t channels, size_t cache_bytes,
+                                     uint64_t seed, ebm_dataset **out)
+{
+    EBM_CHECK_HANDLE(context, EBM_TYPE_CONTEXT);
+    if (!path || !out)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT, "%s is NULL",
+                        path ? "dataset" : "path");
+    EBM_TRY(check_shape(context, height, width, channels));
+    ebm_dataset *dataset =
+        ebm_object_create(context, EBM_TYPE_DATASET, sizeof *dataset, finish);
+    if (!dataset)
+        return EBM_ERROR_MEMORY;
+    size_t count = 0, size;
+    ebm_status status = ebm_folder_open(
+        context, path, height, width, channels,
+        cache_bytes ? cache_bytes : CACHE_BYTES, &dataset->folder);
+    if (status == EBM_OK) {
+        count = ebm_folder_count(dataset->folder);
+        status =
+            ebm_check_size(context, count, height, width, channels, &size);
+    }
+    if (status == EBM_OK)
+        status = complete(dataset, count, height, width, channels, seed);
     if (status == EBM_OK)
         *out = dataset;
     else

@@ -11,7 +11,9 @@
 
 #include "core/object.h"
 
-enum { EBM_DATASET_KEYS = EBM_DATASET_CLAMP + 1 };
+enum { EBM_DATASET_KEYS = EBM_DATASET_DEQUANTISE + 1 };
+
+struct ebm_folder;
 
 struct ebm_dataset {
     ebm_object object;
@@ -20,9 +22,11 @@ struct ebm_dataset {
     size_t width;
     size_t channels;
     size_t elements; /* of one sample */
-    uint8_t *bytes;  /* [count, elements] of a file, or NULL */
-    float *floats;   /* [count, elements] of the caller, or NULL */
-    int32_t *labels; /* [count], or NULL */
+    /* The samples: one of these three, the others being NULL. */
+    uint8_t *bytes;            /* [count, elements] of a file */
+    float *floats;             /* [count, elements] of the caller */
+    struct ebm_folder *folder; /* bytes in files of their own */
+    int32_t *labels;           /* [count], or NULL */
     uint64_t seed;
     double values[EBM_DATASET_KEYS];
     float table[256]; /* what each byte becomes */
@@ -34,9 +38,21 @@ struct ebm_dataset {
 /* Makes the order of an epoch and stands at its beginning. */
 void ebm_dataset_begin_epoch(ebm_dataset *dataset, uint64_t epoch);
 
-/* Sample number index < count, in the file's order, without noise. label may
-   be NULL; it is 0 for a dataset without labels. */
-void ebm_dataset_sample(const ebm_dataset *dataset, size_t index, float *x,
-                        int32_t *label);
+/* Whether samples must be staged before they can be had. */
+int ebm_dataset_needs_stage(const ebm_dataset *dataset);
+
+/* Everything about getting samples that can fail: reads those with the given
+   numbers < count from their files, in this order; a number may come twice.
+   *staged, [n, elements], is the caller's, to be given to ebm_free(); it is
+   NULL when the samples are in memory anyway. Several threads may stage.
+   Errors: IO, FORMAT, MEMORY. */
+ebm_status ebm_dataset_stage(const ebm_dataset *dataset, const size_t *numbers,
+                             size_t n, uint8_t **staged);
+
+/* Sample number index < count, in the file's order, without noise. `staged`
+   is its place in what was staged, or NULL. label may be NULL; it is 0 for a
+   dataset without labels. */
+void ebm_dataset_sample(const ebm_dataset *dataset, size_t index,
+                        const uint8_t *staged, float *x, int32_t *label);
 
 #endif

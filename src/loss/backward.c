@@ -79,8 +79,9 @@ static ebm_status check_data(const ebm_loss *loss, const ebm_model *model,
 }
 
 static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
-                            const float *data, size_t n,
-                            const ebm_chains *chains, const ebm_report *report)
+                            const float *data, const int32_t *labels,
+                            size_t n, const ebm_chains *chains,
+                            const ebm_report *report)
 {
     EBM_CHECK_HANDLE(loss, EBM_TYPE_LOSS);
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
@@ -97,7 +98,10 @@ static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
     if (loss->kind->has_phases) {
         EBM_TRY(ebm_model_check_mode(model, EBM_PASS_PARAM_GRADIENT));
         EBM_TRY(check_data(loss, model, data, n));
+        EBM_TRY(ebm_model_check_labels(model, "data sample", labels, n));
     }
+    EBM_TRY(
+        ebm_model_check_labels(model, "chain", chains->labels, chains->n));
     EBM_TRY(ebm_model_check_ready(model));
     EBM_TRY(ebm_chains_check_healthy(chains));
     if (loss->kind->has_kl)
@@ -105,21 +109,32 @@ static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
     return check_origins(loss, chains);
 }
 
+/* Room for the energies of n samples, and of their parts when those count. */
+static ebm_status grow(const ebm_loss *loss, const ebm_model *model, size_t n,
+                       ebm_energies *energies, const char *what)
+{
+    const ebm_context *context = ebm_context_of(loss);
+    size_t parts = ebm_loss_part_count(loss, model), floats;
+    if (!ebm_multiply(n, parts + (parts > 1), &floats))
+        return ebm_out_of_memory(context, what);
+    energies->parts = parts;
+    return ebm_grow_floats(context, &energies->values, &energies->held, floats,
+                           what);
+}
+
 /* Brings the workspace to size; a failure leaves at most a larger array
    behind. */
 static ebm_status prepare(ebm_loss *loss, const ebm_model *model, size_t n,
                           const ebm_chains *chains)
 {
-    const ebm_context *context = ebm_context_of(loss);
     size_t m = chains->n, most = n > m ? n : m;
     if (!loss->kind->has_phases)
         return ebm_gradient_sum_prepare(model, EBM_PASS_TANGENT, m,
                                         ebm_tail_extra(chains, model),
                                         &loss->sum);
-    EBM_TRY(ebm_grow_floats(context, &loss->data.values, &loss->data.held, n,
-                            "the energies of the data"));
-    EBM_TRY(ebm_grow_floats(context, &loss->chains.values, &loss->chains.held,
-                            m, "the energies of the chains"));
+    EBM_TRY(grow(loss, model, n, &loss->data, "the energies of the data"));
+    EBM_TRY(
+        grow(loss, model, m, &loss->chains, "the energies of the chains"));
     return ebm_gradient_sum_prepare(model, EBM_PASS_PARAM_GRADIENT, most, 0,
                                     &loss->sum);
 }
@@ -129,11 +144,13 @@ static ebm_status summarise(const ebm_context *context, const char *what,
                             size_t n, ebm_energies *energies)
 {
     double sum = 0, squares = 0, spread = 0;
+    size_t parts = energies->parts;
+    n *= parts;
     for (size_t i = 0; i < n; i++) {
         double e = (double)energies->values[i];
         if (!isfinite(e))
             return ebm_fail(context, EBM_ERROR_NON_FINITE,
-                            "the energy of %s %zu is %g", what, i, e);
+                            "the energy of %s %zu is %g", what, i / parts, e);
         sum += e;
         squares += e * e;
     }
@@ -175,9 +192,22 @@ static void write_report(const ebm_loss *loss, ebm_report *report)
 static ebm_energy_scale scale_of(const ebm_loss *loss, double weight, size_t n)
 {
     double alpha = loss->values[EBM_LOSS_ENERGY_L2];
-    ebm_energy_scale scale = {NULL, (float)(weight / (double)n),
-                              (float)(2 * alpha / (double)n)};
-    return scale;
+    return (ebm_energy_scale){.constant = (float)(weight / (double)n),
+                              .slope = (float)(2 * alpha / (double)n)};
+}
+
+/* One batch's part of the gradient, and the energies that go with it. */
+static ebm_status add_batch(ebm_loss *loss, const ebm_model *model,
+                            const float *x, const int32_t *labels, size_t n,
+                            ebm_energy_scale scale, ebm_energies *energies)
+{
+    float *sums = energies->values;
+    if (energies->parts > 1) {
+        scale.by_part = 1;
+        scale.part_energy = energies->values;
+        sums += n * energies->parts;
+    }
+    return ebm_gradient_sum_add(loss->sum, model, x, labels, n, &scale, sums);
 }
 
 /* L+ and L-. */
@@ -191,11 +221,10 @@ static ebm_status add_phases(ebm_loss *loss, const ebm_model *model,
     ebm_energy_scale positive = scale_of(loss, v[EBM_LOSS_POSITIVE_WEIGHT], n);
     ebm_energy_scale negative =
         scale_of(loss, -v[EBM_LOSS_NEGATIVE_WEIGHT], m);
-    EBM_TRY(ebm_gradient_sum_add(loss->sum, model, data, labels, n, &positive,
-                                 loss->data.values));
-    EBM_TRY(ebm_gradient_sum_add(loss->sum, model, chains->states,
-                                 chains->labels, m, &negative,
-                                 loss->chains.values));
+    EBM_TRY(
+        add_batch(loss, model, data, labels, n, positive, &loss->data));
+    EBM_TRY(add_batch(loss, model, chains->states, chains->labels, m, negative,
+                      &loss->chains));
     EBM_TRY(summarise(context, "data sample", n, &loss->data));
     return summarise(context, "chain", m, &loss->chains);
 }
@@ -219,7 +248,7 @@ ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,
                              size_t n, const ebm_chains *chains,
                              ebm_report *report)
 {
-    EBM_TRY(check_all(loss, model, data, n, chains, report));
+    EBM_TRY(check_all(loss, model, data, labels, n, chains, report));
     const void *held[] = {loss, model, chains, report};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         ebm_object_hold(held[i]);

@@ -116,7 +116,8 @@ ebm_status ebm_kl_check(const ebm_loss *loss, const ebm_model *model,
     return ebm_tail_check(chains, model);
 }
 
-/* L_opt = -mean E(x), and its adjoint. */
+/* L_opt = -mean E(x), and its adjoint; over the parts too if the loss says
+   so. */
 static ebm_status add_opt(ebm_loss *loss, const ebm_model *model,
                           const ebm_chains *chains, double weight)
 {
@@ -137,8 +138,9 @@ static ebm_status add_opt(ebm_loss *loss, const ebm_model *model,
     }
     EBM_TRY(ebm_check_finite(context, "the energy's gradient", kl->adjoint, n,
                              chains->size));
-    kl->opt = -sum / (double)n;
-    float scale = (float)(-weight / (double)n);
+    double count = (double)n * (double)ebm_loss_part_count(loss, model);
+    kl->opt = -sum / count;
+    float scale = (float)(-weight / count);
     for (size_t i = 0; i < n * chains->size; i++)
         kl->adjoint[i] *= scale;
     return EBM_OK;

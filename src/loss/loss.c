@@ -40,6 +40,8 @@ static const ebm_option_row rows[EBM_LOSS_KEYS] = {
                              EBM_FLOAT_LARGEST / 2, 1},
     [EBM_LOSS_ENT_NEIGHBOUR] = {"ent_neighbour", EBM_OPTION_INTEGER, 1, 1e6,
                                 1},
+    [EBM_LOSS_PARTS] = {"parts", EBM_OPTION_CHOICE, EBM_PARTS_SUM,
+                        EBM_PARTS_MEAN, EBM_PARTS_SUM},
 };
 
 static void finish(void *object)

@@ -10,7 +10,7 @@
 #include "loss/entropy.h"
 #include "model/gradient_sum.h"
 
-enum { EBM_LOSS_KEYS = 8 };
+enum { EBM_LOSS_KEYS = 9 };
 
 /* A set of origins. */
 #define EBM_ORIGIN_BIT(origin) (1u << (unsigned)(origin))
@@ -28,8 +28,10 @@ typedef struct ebm_loss_row {
 
 /* Energies of a batch. */
 typedef struct ebm_energies {
-    float *values; /* [held], at least n after a call */
+    float *values; /* [held]; n after a call, or n rows of `parts` and then
+                      the n sums */
     size_t held;
+    size_t parts; /* that the statistics are over, for each sample */
     double mean, std, mean_square;
 } ebm_energies;
 
@@ -66,6 +68,14 @@ struct ebm_loss {
     ebm_energies data, chains;
     ebm_kl_term kl;
 };
+
+/* Parts that the loss takes the mean over: 1 unless EBM_LOSS_PARTS says so. */
+static inline size_t ebm_loss_part_count(const ebm_loss *loss,
+                                         const ebm_model *model)
+{
+    return loss->values[EBM_LOSS_PARTS] == EBM_PARTS_MEAN ? model->part_count
+                                                          : 1;
+}
 
 /* STATE with a text while the loss is in a pass. */
 ebm_status ebm_loss_check_idle(const ebm_loss *loss);

@@ -30,8 +30,13 @@ static ebm_status pass(const ebm_model *model, ebm_pass_mode mode,
     if (mode != EBM_PASS_PARAM_GRADIENT)
         return EBM_OK;
     scale_of(argument, slab, slab->workspace);
+    /* A fixed function may be part of a composition that is trained. */
+    if (!model->parameter_count && !self->ops.param_grad)
+        return EBM_OK;
+    float *param_grad =
+        ebm_model_own_gradient(model, slab->root, slab->param_grad);
     if (self->ops.param_grad(params, slab->x, slab->labels, slab->n,
-                             slab->workspace, slab->param_grad, self->user))
+                             slab->workspace, param_grad, self->user))
         return EBM_ERROR_CALLBACK;
     return EBM_OK;
 }
@@ -40,8 +45,10 @@ static ebm_status tangent(const ebm_model *model, const ebm_tangent_slab *slab)
 {
     const custom_model *self = model->self;
     const float *params = model->parameter_count ? model->parameters : NULL;
+    float *param_grad =
+        ebm_model_own_gradient(model, slab->root, slab->param_grad);
     if (self->ops.tangent(params, slab->x, slab->labels, slab->n, slab->v,
-                          slab->scale, slab->hv, slab->param_grad, self->user))
+                          slab->scale, slab->hv, param_grad, self->user))
         return EBM_ERROR_CALLBACK;
     return EBM_OK;
 }

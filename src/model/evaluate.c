@@ -16,6 +16,7 @@ typedef struct batch {
     const int32_t *labels;
     size_t n;
     float *energy, *grad;
+    float *parts; /* [n, part_count] */
     atomic_int status;
 } batch;
 
@@ -36,13 +37,18 @@ static void evaluate_slab(void *argument, size_t task, int worker)
     }
     if (b->energy)
         memcpy(b->energy + first, slab.energy, count * sizeof *b->energy);
+    for (size_t i = 0; b->parts && i < count; i++)
+        for (size_t p = 0; p < memory->parts; p++)
+            b->parts[(first + i) * memory->parts + p] =
+                memory->parts == 1 ? slab.energy[i]
+                                   : slab.part_energy[p * slab.n + i];
     if (b->grad)
         memcpy(b->grad + first * size, slab.grad,
                count * size * sizeof *b->grad);
 }
 
 ebm_status ebm_model_check_batch(const ebm_model *model, const float *x,
-                                 size_t n)
+                                 const int32_t *labels, size_t n)
 {
     const ebm_context *context = ebm_context_of(model);
     EBM_TRY(ebm_model_check_ready(model));
@@ -55,7 +61,7 @@ ebm_status ebm_model_check_batch(const ebm_model *model, const float *x,
     if (!ebm_all_finite(x, elements))
         return ebm_fail(context, EBM_ERROR_NON_FINITE,
                         "x holds a value that is not finite");
-    return EBM_OK;
+    return ebm_model_check_labels(model, "sample", labels, n);
 }
 
 ebm_status ebm_model_evaluate(const ebm_model *model, ebm_slab_memory *memory,
@@ -63,8 +69,18 @@ ebm_status ebm_model_evaluate(const ebm_model *model, ebm_slab_memory *memory,
                               const int32_t *labels, size_t n, float *energy,
                               float *grad)
 {
+    return ebm_model_evaluate_parts(model, memory, mode, x, labels, n, energy,
+                                    grad, NULL);
+}
+
+ebm_status ebm_model_evaluate_parts(const ebm_model *model,
+                                    ebm_slab_memory *memory,
+                                    ebm_pass_mode mode, const float *x,
+                                    const int32_t *labels, size_t n,
+                                    float *energy, float *grad, float *parts)
+{
     EBM_TRY(ebm_slab_memory_prepare(memory, model, mode, n, 0));
-    batch b = {model, memory, mode, x, labels, n, energy, grad, EBM_OK};
+    batch b = {model, memory, mode, x, labels, n, energy, grad, parts, EBM_OK};
     ebm_slab_for(model, memory, ebm_slab_count(memory, n), evaluate_slab, &b);
     ebm_status status = (ebm_status)atomic_load(&b.status);
     if (status != EBM_OK)
@@ -76,13 +92,14 @@ ebm_status ebm_model_evaluate(const ebm_model *model, ebm_slab_memory *memory,
 /* With memory for the time of the call. */
 static ebm_status evaluate(const ebm_model *model, ebm_pass_mode mode,
                            const float *x, const int32_t *labels, size_t n,
-                           float *energy, float *grad)
+                           float *energy, float *grad, float *parts)
 {
-    EBM_TRY(ebm_model_check_batch(model, x, n));
+    EBM_TRY(ebm_model_check_batch(model, x, labels, n));
     ebm_slab_memory memory = {0};
     ebm_object_hold(model);
     ebm_status status =
-        ebm_model_evaluate(model, &memory, mode, x, labels, n, energy, grad);
+        ebm_model_evaluate_parts(model, &memory, mode, x, labels, n, energy,
+                                 grad, parts);
     ebm_slab_memory_free(&memory);
     ebm_object_let_go(model);
     return status;
@@ -95,7 +112,7 @@ ebm_status ebm_model_energy(const ebm_model *model, const float *x,
     if (!energy)
         return ebm_fail(ebm_context_of(model), EBM_ERROR_ARGUMENT,
                         "energy is NULL");
-    return evaluate(model, EBM_PASS_ENERGY, x, labels, n, energy, NULL);
+    return evaluate(model, EBM_PASS_ENERGY, x, labels, n, energy, NULL, NULL);
 }
 
 ebm_status ebm_model_energy_grad(const ebm_model *model, const float *x,
@@ -106,8 +123,25 @@ ebm_status ebm_model_energy_grad(const ebm_model *model, const float *x,
     if (!grad)
         return ebm_fail(ebm_context_of(model), EBM_ERROR_ARGUMENT,
                         "grad is NULL");
-    return evaluate(model, EBM_PASS_INPUT_GRADIENT, x, labels, n, energy,
-                    grad);
+    return evaluate(model, EBM_PASS_INPUT_GRADIENT, x, labels, n, energy, grad,
+                    NULL);
+}
+
+size_t ebm_model_part_count(const ebm_model *model)
+{
+    return ebm_object_is(model, EBM_TYPE_MODEL) ? model->part_count : 0;
+}
+
+ebm_status ebm_model_part_energies(const ebm_model *model, const float *x,
+                                   const int32_t *labels, size_t n,
+                                   float *energies)
+{
+    EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
+    if (!energies)
+        return ebm_fail(ebm_context_of(model), EBM_ERROR_ARGUMENT,
+                        "energies is NULL");
+    return evaluate(model, EBM_PASS_ENERGY, x, labels, n, NULL, NULL,
+                    energies);
 }
 
 ebm_status ebm_model_backward(ebm_model *model, const float *x,
@@ -118,7 +152,7 @@ ebm_status ebm_model_backward(ebm_model *model, const float *x,
     const ebm_context *context = ebm_context_of(model);
     if (!scale)
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "scale is NULL");
-    EBM_TRY(ebm_model_check_batch(model, x, n));
+    EBM_TRY(ebm_model_check_batch(model, x, labels, n));
     if (!ebm_all_finite(scale, n))
         return ebm_fail(context, EBM_ERROR_NON_FINITE,
                         "scale holds a value that is not finite");

@@ -4,9 +4,10 @@
 
 #include "model/slab.h"
 
-/* Ready parameters, samples that are there, not too many, and finite. */
+/* Ready parameters, samples that are there, not too many, and finite, with
+   labels where the model needs them. */
 ebm_status ebm_model_check_batch(const ebm_model *model, const float *x,
-                                 size_t n);
+                                 const int32_t *labels, size_t n);
 
 /* Energies and, in mode EBM_PASS_INPUT_GRADIENT, input gradients of a batch
    that was checked; either output may be NULL. The memory is prepared here and
@@ -15,5 +16,12 @@ ebm_status ebm_model_evaluate(const ebm_model *model, ebm_slab_memory *memory,
                               ebm_pass_mode mode, const float *x,
                               const int32_t *labels, size_t n, float *energy,
                               float *grad);
+
+/* The same, with the energies of the parts, [n, part_count], or NULL. */
+ebm_status ebm_model_evaluate_parts(const ebm_model *model,
+                                    ebm_slab_memory *memory,
+                                    ebm_pass_mode mode, const float *x,
+                                    const int32_t *labels, size_t n,
+                                    float *energy, float *grad, float *parts);
 
 #endif

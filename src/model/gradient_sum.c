@@ -26,7 +26,7 @@ static size_t lanes_of(const ebm_model *model)
 {
     if (!model->slab)
         return 1;
-    size_t lanes = LANE_FLOATS / (model->parameter_count + 1);
+    size_t lanes = LANE_FLOATS / (model->padded_count + 1);
     return lanes < 2 ? 2 : lanes > MOST_LANES ? MOST_LANES : lanes;
 }
 
@@ -37,7 +37,7 @@ ebm_status ebm_gradient_sum_prepare(const ebm_model *model, ebm_pass_mode mode,
     const ebm_context *context = ebm_context_of(model);
     EBM_TRY(ebm_model_check_mode(model, mode));
     size_t lanes = lanes_of(model);
-    size_t stride = ebm_round_up(model->parameter_count, EBM_LANES);
+    size_t stride = ebm_round_up(model->padded_count, EBM_LANES);
     ebm_gradient_sum *sum = *inout;
     if (!sum || sum->lanes != lanes || sum->stride != stride) {
         sum = ebm_alloc_zero(context, 1, sizeof *sum);
@@ -158,9 +158,16 @@ static ebm_status add_slab(void *argument, const ebm_slab_memory *memory,
     ebm_slab_load(memory, &slab, 0, p.count, a->x + first * memory->size,
                   a->labels ? a->labels + first : NULL);
     slab.param_grad = param_grad;
+    slab.by_part = a->scale->by_part;
     ebm_status status = a->model->ops->pass(a->model, EBM_PASS_PARAM_GRADIENT,
                                             &slab, scale_of, &p);
     memcpy(a->energy + first, slab.energy, p.count * sizeof *a->energy);
+    size_t parts = memory->parts;
+    for (size_t i = 0; a->scale->part_energy && i < p.count; i++)
+        for (size_t k = 0; k < parts; k++)
+            a->scale->part_energy[(first + i) * parts + k] =
+                parts == 1 ? slab.energy[i]
+                           : slab.part_energy[k * slab.n + i];
     return status;
 }
 
@@ -182,14 +189,19 @@ size_t ebm_gradient_sum_slabs(const ebm_gradient_sum *sum, size_t n)
 /* The total goes to lane 0 first, and to the model when all is finite. */
 typedef struct total {
     ebm_gradient_sum *sum;
-    ebm_model *model;
+    const ebm_leaf *leaf;
     int write;
     atomic_int bad;
 } total;
 
 /* Pairs of lanes, pairs of pairs, ...: ((0+1)+(2+3))+((4+5)+(6+7)). */
-static void add_up(ebm_gradient_sum *sum, size_t begin, size_t end)
+static void add_up_chunk(void *argument, size_t task, int worker)
 {
+    (void)worker;
+    ebm_gradient_sum *sum = ((total *)argument)->sum;
+    size_t begin = task * CHUNK, end = begin + CHUNK;
+    if (end > sum->stride)
+        end = sum->stride;
     for (size_t step = 1; step < sum->lanes; step *= 2)
         for (size_t l = 0; l + step < sum->lanes; l += 2 * step) {
             float *to = sum->sums + l * sum->stride;
@@ -199,35 +211,53 @@ static void add_up(ebm_gradient_sum *sum, size_t begin, size_t end)
         }
 }
 
-static void total_chunk(void *argument, size_t task, int worker)
+static void commit_chunk(void *argument, size_t task, int worker)
 {
     (void)worker;
     total *t = argument;
+    ebm_model *model = t->leaf->model;
     size_t begin = task * CHUNK, end = begin + CHUNK;
-    if (end > t->model->parameter_count)
-        end = t->model->parameter_count;
-    float *sums = t->sum->sums, *gradient = t->model->gradient;
+    if (end > model->parameter_count)
+        end = model->parameter_count;
+    float *sums = t->sum->sums + t->leaf->padded, *gradient = model->gradient;
     if (t->write) {
         memcpy(gradient + begin, sums + begin, (end - begin) * sizeof *sums);
         return;
     }
-    add_up(t->sum, begin, end);
     for (size_t i = begin; i < end; i++)
         sums[i] += gradient[i];
     if (!ebm_all_finite(sums + begin, end - begin))
         atomic_store(&t->bad, 1);
 }
 
+static size_t chunks_of(size_t count)
+{
+    return (count + CHUNK - 1) / CHUNK;
+}
+
+/* What was summed is with respect to the weights that the layers use; the
+   model keeps what the parameters see. Linear, so once for the whole sum. */
 ebm_status ebm_gradient_sum_commit(ebm_gradient_sum *sum, ebm_model *model)
 {
     const ebm_context *context = ebm_context_of(model);
-    size_t chunks = (model->parameter_count + CHUNK - 1) / CHUNK;
-    total t = {sum, model, 0, 0};
-    ebm_parallel_for(context, chunks, total_chunk, &t);
-    if (atomic_load(&t.bad))
-        return ebm_fail(context, EBM_ERROR_NON_FINITE,
-                        "the parameter gradient is not finite");
-    t.write = 1;
-    ebm_parallel_for(context, chunks, total_chunk, &t);
+    total t = {sum, NULL, 0, 0};
+    ebm_parallel_for(context, chunks_of(sum->stride), add_up_chunk, &t);
+    for (size_t i = 0; i < model->leaf_count; i++) {
+        const ebm_model *leaf = model->leaves[i].model;
+        if (leaf->ops->fold_gradient)
+            leaf->ops->fold_gradient(leaf,
+                                     sum->sums + model->leaves[i].padded);
+    }
+    for (t.write = 0; t.write < 2; t.write++) {
+        for (size_t i = 0; i < model->leaf_count; i++) {
+            t.leaf = model->leaves + i;
+            ebm_parallel_for(context,
+                             chunks_of(t.leaf->model->parameter_count),
+                             commit_chunk, &t);
+        }
+        if (atomic_load(&t.bad))
+            return ebm_fail(context, EBM_ERROR_NON_FINITE,
+                            "the parameter gradient is not finite");
+    }
     return EBM_OK;
 }

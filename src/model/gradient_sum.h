@@ -17,6 +17,8 @@ typedef struct ebm_energy_scale {
     const float *given;
     float constant;
     float slope;
+    int by_part;        /* of each part's energy, and the mean over parts */
+    float *part_energy; /* [n, part_count], out; or NULL */
 } ebm_energy_scale;
 
 typedef struct ebm_gradient_sum ebm_gradient_sum;

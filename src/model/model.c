@@ -16,6 +16,8 @@ static void finish(void *object)
     ebm_free(context, model->parameters);
     ebm_free(context, model->gradient);
     ebm_free(context, model->views);
+    if (model->leaves != &model->own)
+        ebm_free(context, model->leaves);
 }
 
 ebm_status ebm_model_allocate(ebm_context *context, size_t height,
@@ -39,7 +41,12 @@ ebm_status ebm_model_allocate(ebm_context *context, size_t height,
     model->size = size;
     model->parameter_count = parameter_count;
     model->view_count = view_count;
+    model->part_count = 1;
     size_t padded = ebm_round_up(parameter_count, EBM_LANES);
+    model->padded_count = padded;
+    model->own.model = model;
+    model->leaves = &model->own;
+    model->leaf_count = 1;
     model->parameters = ebm_alloc_zero(context, padded, sizeof(float));
     model->gradient = ebm_alloc_zero(context, padded, sizeof(float));
     model->views = ebm_alloc_zero(context, view_count, sizeof(ebm_view));
@@ -79,21 +86,38 @@ size_t ebm_model_parameter_count(const ebm_model *model)
     return ebm_object_is(model, EBM_TYPE_MODEL) ? model->parameter_count : 0;
 }
 
+size_t ebm_model_class_count(const ebm_model *model)
+{
+    return ebm_object_is(model, EBM_TYPE_MODEL) ? model->classes : 0;
+}
+
+/* The one leaf whose arrays are the model's, or NULL. */
+static const ebm_model *only_leaf(const ebm_model *model)
+{
+    if (!ebm_object_is(model, EBM_TYPE_MODEL) || model->leaf_count != 1 ||
+        !model->parameter_count)
+        return NULL;
+    return model->leaves->model;
+}
+
 const float *ebm_model_parameters(const ebm_model *model)
 {
-    return ebm_model_parameter_count(model) ? model->parameters : NULL;
+    const ebm_model *leaf = only_leaf(model);
+    return leaf ? leaf->parameters : NULL;
 }
 
 const float *ebm_model_gradient(const ebm_model *model)
 {
-    return ebm_model_parameter_count(model) ? model->gradient : NULL;
+    const ebm_model *leaf = only_leaf(model);
+    return leaf ? leaf->gradient : NULL;
 }
 
 ebm_status ebm_model_check_ready(const ebm_model *model)
 {
-    if (model->lent)
-        return ebm_fail(ebm_context_of(model), EBM_ERROR_STATE,
-                        "the model's parameters are lent for writing");
+    for (size_t i = 0; i < model->leaf_count; i++)
+        if (model->leaves[i].model->lent)
+            return ebm_fail(ebm_context_of(model), EBM_ERROR_STATE,
+                            "the model's parameters are lent for writing");
     return EBM_OK;
 }
 
@@ -111,21 +135,109 @@ ebm_status ebm_model_check_mode(const ebm_model *model, ebm_pass_mode mode)
     return EBM_OK;
 }
 
-/* Nothing is derived from the parameters yet: convolutions read them as they
-   are. Spectral norm, standardisation and transformed weights refresh here. */
-void ebm_model_parameters_written(ebm_model *model)
+ebm_status ebm_model_check_labels(const ebm_model *model, const char *what,
+                                  const int32_t *labels, size_t n)
 {
-    model->version++;
-    if (model->ops->parameters_written)
-        model->ops->parameters_written(model);
+    const ebm_context *context = ebm_context_of(model);
+    if (!model->classes)
+        return EBM_OK;
+    if (!labels)
+        return ebm_fail(context, EBM_ERROR_ARGUMENT,
+                        "the model is conditional: labels of %s are needed",
+                        what);
+    for (size_t i = 0; i < n; i++)
+        if (labels[i] < 0 || (size_t)labels[i] >= model->classes)
+            return ebm_fail(context, EBM_ERROR_RANGE,
+                            "label %ld of %s %zu is outside the model's %zu "
+                            "classes",
+                            (long)labels[i], what, i, model->classes);
+    return EBM_OK;
 }
 
-ebm_status ebm_model_set_parameters(ebm_model *model, size_t offset,
-                                    const float *values, size_t count)
+void ebm_model_parameters_written(ebm_model *model)
+{
+    for (size_t i = 0; i < model->leaf_count; i++) {
+        ebm_model *leaf = model->leaves[i].model;
+        leaf->version++;
+        if (leaf->ops->parameters_written)
+            leaf->ops->parameters_written(leaf);
+    }
+}
+
+void ebm_model_iterate_once(ebm_model *model)
+{
+    for (size_t i = 0; i < model->leaf_count; i++) {
+        ebm_model *leaf = model->leaves[i].model;
+        if (leaf->ops->iterate)
+            leaf->ops->iterate(leaf);
+    }
+}
+
+ebm_status ebm_model_iterate(ebm_model *model, size_t rounds)
 {
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
-    const ebm_context *context = ebm_context_of(model);
     EBM_TRY(ebm_model_check_ready(model));
+    if (rounds > 1000)
+        return ebm_fail(ebm_context_of(model), EBM_ERROR_RANGE,
+                        "%zu rounds of power iteration, at most 1000",
+                        rounds);
+    for (size_t i = 0; i < rounds; i++)
+        ebm_model_iterate_once(model);
+    ebm_model_parameters_written(model);
+    return EBM_OK;
+}
+
+uint64_t ebm_model_version(const ebm_model *model)
+{
+    uint64_t sum = 0; /* none of them ever gets smaller */
+    for (size_t i = 0; i < model->leaf_count; i++)
+        sum += model->leaves[i].model->version;
+    return sum;
+}
+
+void ebm_model_clear_gradient(ebm_model *model)
+{
+    for (size_t i = 0; i < model->leaf_count; i++) {
+        ebm_model *leaf = model->leaves[i].model;
+        memset(leaf->gradient, 0,
+               leaf->parameter_count * sizeof *leaf->gradient);
+    }
+}
+
+float *ebm_model_own_gradient(const ebm_model *model, const ebm_model *root,
+                              float *param_grad)
+{
+    if (!param_grad || !root || root == model)
+        return param_grad;
+    for (size_t i = 0; i < root->leaf_count; i++)
+        if (root->leaves[i].model == model)
+            return param_grad + root->leaves[i].padded;
+    return NULL; /* a model without parameters */
+}
+
+/* What of count elements from offset on lies in a leaf. */
+typedef struct range {
+    size_t begin; /* in the leaf */
+    size_t from;  /* in the caller's array */
+    size_t count;
+} range;
+
+static range range_in(const ebm_leaf *leaf, size_t offset, size_t count)
+{
+    size_t begin = leaf->offset, end = begin + leaf->model->parameter_count;
+    if (begin < offset)
+        begin = offset;
+    if (end > offset + count)
+        end = offset + count;
+    if (begin >= end)
+        return (range){0, 0, 0};
+    return (range){begin - leaf->offset, begin - offset, end - begin};
+}
+
+static ebm_status check_range(const ebm_model *model, size_t offset,
+                              const float *values, size_t count)
+{
+    const ebm_context *context = ebm_context_of(model);
     if (!values)
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "values is NULL");
     if (offset > model->parameter_count ||
@@ -133,24 +245,79 @@ ebm_status ebm_model_set_parameters(ebm_model *model, size_t offset,
         return ebm_fail(context, EBM_ERROR_RANGE,
                         "parameters %zu to %zu of %zu", offset, offset + count,
                         model->parameter_count);
+    return EBM_OK;
+}
+
+static void read_leaves(const ebm_model *model, int gradient, size_t offset,
+                        float *values, size_t count)
+{
+    for (size_t i = 0; i < model->leaf_count; i++) {
+        const ebm_model *leaf = model->leaves[i].model;
+        range r = range_in(model->leaves + i, offset, count);
+        const float *from = gradient ? leaf->gradient : leaf->parameters;
+        if (r.count)
+            memcpy(values + r.from, from + r.begin, r.count * sizeof *values);
+    }
+}
+
+ebm_status ebm_model_get_parameters(const ebm_model *model, size_t offset,
+                                    float *values, size_t count)
+{
+    EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
+    EBM_TRY(check_range(model, offset, values, count));
+    read_leaves(model, 0, offset, values, count);
+    return EBM_OK;
+}
+
+ebm_status ebm_model_get_gradient(const ebm_model *model, size_t offset,
+                                  float *values, size_t count)
+{
+    EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
+    EBM_TRY(check_range(model, offset, values, count));
+    read_leaves(model, 1, offset, values, count);
+    return EBM_OK;
+}
+
+ebm_status ebm_model_set_parameters(ebm_model *model, size_t offset,
+                                    const float *values, size_t count)
+{
+    EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
+    EBM_TRY(ebm_model_check_ready(model));
+    EBM_TRY(check_range(model, offset, values, count));
     if (!ebm_all_finite(values, count))
-        return ebm_fail(context, EBM_ERROR_NON_FINITE,
+        return ebm_fail(ebm_context_of(model), EBM_ERROR_NON_FINITE,
                         "a parameter is not finite");
-    if (count)
-        memmove(model->parameters + offset, values, count * sizeof *values);
+    for (size_t i = 0; i < model->leaf_count; i++) {
+        range r = range_in(model->leaves + i, offset, count);
+        if (r.count)
+            memmove(model->leaves[i].model->parameters + r.begin,
+                    values + r.from, r.count * sizeof *values);
+    }
     ebm_model_parameters_written(model);
     return EBM_OK;
+}
+
+/* Lending goes by the whole array, which only one leaf has. */
+static ebm_status check_lendable(const ebm_model *model)
+{
+    if (model->leaf_count <= 1)
+        return EBM_OK;
+    return ebm_fail(ebm_context_of(model), EBM_ERROR_UNSUPPORTED,
+                    "the parameters are those of %zu parts: borrow from each",
+                    model->leaf_count);
 }
 
 ebm_status ebm_model_begin_write(ebm_model *model, float **parameters)
 {
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
+    EBM_TRY(check_lendable(model));
     EBM_TRY(ebm_model_check_ready(model));
     if (!parameters)
         return ebm_fail(ebm_context_of(model), EBM_ERROR_ARGUMENT,
                         "parameters is NULL");
-    model->lent = 1;
-    *parameters = model->parameters;
+    ebm_model *leaf = model->leaves->model;
+    leaf->lent = 1;
+    *parameters = leaf->parameters;
     return EBM_OK;
 }
 
@@ -158,22 +325,23 @@ ebm_status ebm_model_end_write(ebm_model *model)
 {
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
     const ebm_context *context = ebm_context_of(model);
-    if (!model->lent)
+    EBM_TRY(check_lendable(model));
+    ebm_model *leaf = model->leaves->model;
+    if (!leaf->lent)
         return ebm_fail(context, EBM_ERROR_STATE,
                         "the model's parameters are not lent");
-    if (!ebm_all_finite(model->parameters, model->parameter_count))
+    if (!ebm_all_finite(leaf->parameters, leaf->parameter_count))
         return ebm_fail(context, EBM_ERROR_NON_FINITE,
                         "a parameter is not finite");
-    model->lent = 0;
-    ebm_model_parameters_written(model);
+    leaf->lent = 0;
+    ebm_model_parameters_written(leaf);
     return EBM_OK;
 }
 
 ebm_status ebm_model_zero_gradient(ebm_model *model)
 {
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
-    memset(model->gradient, 0,
-           model->parameter_count * sizeof *model->gradient);
+    ebm_model_clear_gradient(model);
     return EBM_OK;
 }
 

@@ -32,10 +32,16 @@ typedef enum ebm_pass_mode {
 typedef struct ebm_slab {
     size_t n;              /* samples, padding included */
     const float *x;        /* [n, size] */
-    const int32_t *labels; /* [n] or NULL */
+    const int32_t *labels; /* [n] or NULL; in range for a conditional model */
     float *energy;         /* [n], out */
+    float *part_energy;    /* [part_count, n], out for a sum; NULL: unwanted */
     float *grad;           /* [n, size], out; EBM_PASS_INPUT_GRADIENT */
-    float *param_grad;     /* [parameter_count], added to; or NULL */
+    float *param_grad;     /* added to; or NULL. In the layout of the root: see
+                              ebm_model_own_gradient() */
+    const struct ebm_model *root; /* the model that the call is about */
+    int by_part; /* EBM_PASS_PARAM_GRADIENT of a sum: scale_of is asked for
+                    each part with the part's energies, and the loss is the
+                    mean over parts (see ebm_scale_fn) */
     float *workspace;
 } ebm_slab;
 
@@ -47,12 +53,15 @@ typedef struct ebm_tangent_slab {
     float *hv;          /* [n, size], out: H(x_i) v_i */
     const float *scale; /* [n] */
     float *param_grad;  /* sum_i scale_i d/dtheta <grad E(x_i), v_i> is added;
-                           or NULL */
+                           or NULL. As in ebm_slab */
+    const struct ebm_model *root;
     float *workspace;
 } ebm_tangent_slab;
 
 /* Called by a model between the phases of EBM_PASS_PARAM_GRADIENT: turns the
-   slab's energies into scales. */
+   slab's energies into scales dL/dE, from slab->energy alone. With by_part a
+   sum calls it for each of its part_count parts P with energy = w_P E_P, and
+   divides the scales by part_count. */
 typedef void (*ebm_scale_fn)(void *argument, const ebm_slab *slab,
                              float *scale);
 
@@ -63,6 +72,11 @@ typedef struct ebm_model_ops {
     void (*finish)(ebm_model *model);
     /* Brings up to date what is derived from the parameters. */
     void (*parameters_written)(ebm_model *model);
+    /* One round of power iteration on the state. */
+    void (*iterate)(ebm_model *model);
+    /* Turns a gradient with respect to derived weights, in place, into that
+       with respect to the parameters (the model's own ones). */
+    void (*fold_gradient)(const ebm_model *model, float *gradient);
     /* Floats of workspace for a pass over n samples; 0 if that overflows. */
     size_t (*workspace)(const ebm_model *model, ebm_pass_mode mode, size_t n);
     /* One pass over a slab; slab->energy is always written. Network kinds
@@ -77,9 +91,21 @@ typedef struct ebm_model_ops {
                           const ebm_tangent_slab *slab);
 } ebm_model_ops;
 
+/* Longest energies: parts of a sum, and leaves of a composition. */
+enum { EBM_MOST_PARTS = 64, EBM_VIEW_NAME = 48 };
+
+/* A model with parameters of its own, as part of another or of itself. Public
+   offsets count parameters without gaps; arrays of ours give each leaf whole
+   vectors. */
+typedef struct ebm_leaf {
+    ebm_model *model;
+    size_t offset; /* dense */
+    size_t padded; /* in our arrays */
+} ebm_leaf;
+
 /* A named part of the flat arrays. */
 typedef struct ebm_view {
-    char name[32];
+    char name[EBM_VIEW_NAME];
     size_t offset;
     size_t rank;
     size_t shape[4];
@@ -93,18 +119,29 @@ struct ebm_model {
     size_t size; /* height width channels */
     size_t slab; /* samples of a slab; 0: whole batches, caller's thread */
     size_t parameter_count;
+    size_t padded_count; /* length of gradients and moments: all leaves, whole
+                            vectors each */
+    /* Of a model that has parameters itself; NULL in a composition. */
     float *parameters; /* padded to whole vectors, with zeros */
     float *gradient;
+    /* Where the parameters are: itself, or the parts of a composition, which
+       holds a reference to each of its parts elsewhere. */
+    size_t leaf_count;
+    ebm_leaf own;
+    ebm_leaf *leaves; /* &own, or allocated */
     ebm_view *views;
     size_t view_count;
+    size_t classes;    /* 0: labels are not looked at */
+    size_t part_count; /* of a sum; else 1 */
     int has_param_gradient;
     int has_tangent;
-    uint64_t version; /* grows with every write of the parameters */
-    int lent;         /* between begin_write and end_write */
+    uint64_t version; /* of a leaf: grows with every write; ask with
+                         ebm_model_version() */
+    int lent;         /* of a leaf: between begin_write and end_write */
 };
 
 /* Allocates a model with its flat arrays at zero and no kind yet; the caller
-   fills in ops, self, slab and views. */
+   fills in ops, self, slab and views, and a composition its leaves. */
 ebm_status ebm_model_allocate(ebm_context *context, size_t height,
                               size_t width, size_t channels,
                               size_t parameter_count, size_t view_count,
@@ -113,6 +150,25 @@ ebm_status ebm_model_allocate(ebm_context *context, size_t height,
 /* Tells the model that its parameters were written: the optimizer calls this
    after each step. Refreshes what is derived from them. */
 void ebm_model_parameters_written(ebm_model *model);
+
+/* A round of power iteration and what follows from it, without checks. */
+void ebm_model_iterate_once(ebm_model *model);
+
+/* Differs from what it was if any parameter was written in between. */
+uint64_t ebm_model_version(const ebm_model *model);
+
+/* Sets the gradient to 0, whatever became of the caller's handle. */
+void ebm_model_clear_gradient(ebm_model *model);
+
+/* Where the parameters of `model`, a leaf, have their gradient in an array
+   laid out for `root` (NULL: for the model itself). NULL for no array. */
+float *ebm_model_own_gradient(const ebm_model *model, const ebm_model *root,
+                              float *param_grad);
+
+/* For a conditional model: ARGUMENT with a text when labels are missing,
+   RANGE when one is out of range. `what` names the samples. */
+ebm_status ebm_model_check_labels(const ebm_model *model, const char *what,
+                                  const int32_t *labels, size_t n);
 
 /* UNSUPPORTED with a text when the model has no derivatives of this mode. */
 ebm_status ebm_model_check_mode(const ebm_model *model, ebm_pass_mode mode);

@@ -41,8 +41,15 @@ static ebm_status slab_tangent(void *argument, const ebm_slab_memory *memory,
     memset(scale, 0, slab.n * sizeof *scale);
     if (b->scale)
         memcpy(scale, b->scale + first, count * sizeof *scale);
-    ebm_tangent_slab tangent = {slab.n,    slab.x, v,          slab.labels,
-                                slab.grad, scale,  param_grad, slab.workspace};
+    ebm_tangent_slab tangent = {.n = slab.n,
+                                .x = slab.x,
+                                .v = v,
+                                .labels = slab.labels,
+                                .hv = slab.grad,
+                                .scale = scale,
+                                .param_grad = param_grad,
+                                .root = slab.root,
+                                .workspace = slab.workspace};
     EBM_TRY(b->model->ops->tangent(b->model, &tangent));
     if (b->hv)
         memcpy(b->hv + first * size, slab.grad, count * size * sizeof *b->hv);
@@ -58,12 +65,12 @@ static void task_tangent(void *argument, size_t task, int worker)
 }
 
 /* What both calls ask of their input. */
-static ebm_status check(const ebm_model *model, const float *x, size_t n,
-                        const float *v)
+static ebm_status check(const ebm_model *model, const float *x,
+                        const int32_t *labels, size_t n, const float *v)
 {
     const ebm_context *context = ebm_context_of(model);
     EBM_TRY(ebm_model_check_mode(model, EBM_PASS_TANGENT));
-    EBM_TRY(ebm_model_check_batch(model, x, n));
+    EBM_TRY(ebm_model_check_batch(model, x, labels, n));
     if (!v)
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "v is NULL");
     if (!ebm_all_finite(v, n * model->size))
@@ -78,7 +85,7 @@ ebm_status ebm_model_hessian_vector(const ebm_model *model, const float *x,
 {
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
     const ebm_context *context = ebm_context_of(model);
-    EBM_TRY(check(model, x, n, v));
+    EBM_TRY(check(model, x, labels, n, v));
     if (!hv)
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "hv is NULL");
     ebm_slab_memory memory = {0};
@@ -102,7 +109,7 @@ ebm_status ebm_model_mixed_backward(ebm_model *model, const float *x,
 {
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
     const ebm_context *context = ebm_context_of(model);
-    EBM_TRY(check(model, x, n, v));
+    EBM_TRY(check(model, x, labels, n, v));
     if (!scale)
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "scale is NULL");
     if (!ebm_all_finite(scale, n))

@@ -8,7 +8,8 @@
 #include "core/parallel.h"
 #include "kernel/kernels.h"
 
-/* A worker's share: x, grad, energy, labels, extra, workspace. */
+/* A worker's share: x, grad, energy, labels, the parts' energies, extra,
+   workspace. */
 static size_t rows_floats(size_t slab, size_t size)
 {
     return ebm_round_up(slab * size, EBM_LANES);
@@ -36,11 +37,14 @@ ebm_status ebm_slab_memory_prepare(ebm_slab_memory *memory,
     wanted.slab = ebm_model_slab(model, n);
     wanted.is_whole = !model->slab;
     wanted.size = model->size;
+    wanted.parts = model->part_count;
+    wanted.root = model;
     wanted.extra = ebm_round_up(extra, EBM_LANES);
     wanted.workers = model->slab ? ebm_context_threads(context) : 1;
     wanted.workspace = workspace_of(model, mode, wanted.slab);
     wanted.stride = 2 * rows_floats(wanted.slab, wanted.size) +
-                    2 * rows_floats(wanted.slab, 1) + wanted.extra +
+                    2 * rows_floats(wanted.slab, 1) +
+                    rows_floats(wanted.slab, wanted.parts) + wanted.extra +
                     wanted.workspace;
     size_t total;
     if (!ebm_multiply((size_t)wanted.workers, wanted.stride, &total))
@@ -77,15 +81,21 @@ ebm_slab ebm_slab_of(const ebm_slab_memory *memory, int worker, float **x,
 {
     size_t rows = rows_floats(memory->slab, memory->size);
     size_t column = rows_floats(memory->slab, 1);
+    size_t parts = rows_floats(memory->slab, memory->parts);
     float *share = memory->floats + (size_t)worker * memory->stride;
-    ebm_slab slab = {.n = memory->slab, .x = share, .grad = share + rows};
+    ebm_slab slab = {.n = memory->slab,
+                     .x = share,
+                     .grad = share + rows,
+                     .root = memory->root};
     slab.energy = share + 2 * rows;
     slab.labels = (const int32_t *)(slab.energy + column);
+    slab.part_energy = slab.energy + 2 * column;
+    float *own = slab.part_energy + parts;
     if (x)
         *x = share;
     if (extra)
-        *extra = slab.energy + 2 * column;
-    slab.workspace = slab.energy + 2 * column + memory->extra;
+        *extra = own;
+    slab.workspace = own + memory->extra;
     return slab;
 }
 

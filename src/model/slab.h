@@ -13,6 +13,8 @@ typedef struct ebm_slab_memory {
     size_t slab;  /* samples */
     int is_whole; /* whole batches: no padding, a slab is as long as given */
     size_t size;  /* floats of a sample */
+    size_t parts; /* of the model's energy */
+    const ebm_model *root; /* the model it was prepared for */
     size_t workspace;
     size_t extra;  /* floats that the user of the memory asked for */
     size_t stride; /* floats of a worker's share */

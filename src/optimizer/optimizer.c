@@ -70,7 +70,7 @@ ebm_status ebm_optimizer_create(ebm_context *context, ebm_optimizer_kind kind,
     optimizer->kind = kind;
     optimizer->model = ebm_object_retain(model);
     ebm_option_reset(rows, EBM_OPTIMIZER_KEYS, optimizer->values);
-    size_t padded = ebm_round_up(model->parameter_count, EBM_LANES);
+    size_t padded = model->padded_count;
     optimizer->padded = padded;
     optimizer->first = ebm_alloc_zero(context, padded, sizeof(float));
     if (kind == EBM_OPTIMIZER_ADAM)
@@ -153,10 +153,14 @@ ebm_status ebm_optimizer_swap_average(ebm_optimizer *optimizer)
                         "there is no average yet: it begins with the first "
                         "step after ema_decay was set");
     EBM_TRY(ebm_model_check_ready(model));
-    for (size_t i = 0; i < model->parameter_count; i++) {
-        float parameter = model->parameters[i];
-        model->parameters[i] = optimizer->average[i];
-        optimizer->average[i] = parameter;
+    for (size_t k = 0; k < model->leaf_count; k++) {
+        const ebm_model *leaf = model->leaves[k].model;
+        float *average = optimizer->average + model->leaves[k].padded;
+        for (size_t i = 0; i < leaf->parameter_count; i++) {
+            float parameter = leaf->parameters[i];
+            leaf->parameters[i] = average[i];
+            average[i] = parameter;
+        }
     }
     optimizer->swapped = !optimizer->swapped;
     ebm_model_parameters_written(model);

@@ -1,8 +1,8 @@
 /*
  * Optimizers from the inside.
  *
- * All arrays are as long as the model's flat ones, padding included; the
- * padding has gradient 0 and stays 0.
+ * All arrays hold the model's leaves one after the other, each padded to whole
+ * vectors as its own arrays are; the padding has gradient 0 and stays 0.
  */
 #ifndef EBM_OPTIMIZER_OPTIMIZER_H
 #define EBM_OPTIMIZER_OPTIMIZER_H

@@ -71,57 +71,83 @@ static void apply(const update *u, size_t n, const float *g, float *first,
     }
 }
 
-/* Whether the step leaves parameters and moments finite. */
-static int trial(const ebm_optimizer *optimizer, const update *u)
+/* Whether the step leaves a leaf's parameters and moments finite. */
+static int trial(const ebm_optimizer *optimizer, const update *u,
+                 const ebm_leaf *leaf)
 {
-    const ebm_model *model = optimizer->model;
+    const ebm_model *model = leaf->model;
+    size_t padded = ebm_round_up(model->parameter_count, EBM_LANES);
+    const float *m = optimizer->first + leaf->padded;
+    const float *v =
+        optimizer->second ? optimizer->second + leaf->padded : NULL;
     _Alignas(64) float first[BLOCK], second[BLOCK], theta[BLOCK];
-    for (size_t at = 0; at < optimizer->padded; at += BLOCK) {
-        size_t left = optimizer->padded - at;
+    for (size_t at = 0; at < padded; at += BLOCK) {
+        size_t left = padded - at;
         size_t n = left < BLOCK ? left : BLOCK;
         memcpy(theta, model->parameters + at, n * sizeof *theta);
-        memcpy(first, optimizer->first + at, n * sizeof *first);
-        if (optimizer->second)
-            memcpy(second, optimizer->second + at, n * sizeof *second);
+        memcpy(first, m + at, n * sizeof *first);
+        if (v)
+            memcpy(second, v + at, n * sizeof *second);
         apply(u, n, model->gradient + at, first, second, theta);
         if (!ebm_all_finite(theta, n) || !ebm_all_finite(first, n) ||
-            (optimizer->second && !ebm_all_finite(second, n)))
+            (v && !ebm_all_finite(second, n)))
             return 0;
     }
     return 1;
+}
+
+/* The step itself, on one leaf. */
+static void step_leaf(ebm_optimizer *optimizer, const update *u,
+                      const ebm_leaf *leaf)
+{
+    const ebm_model *model = leaf->model;
+    size_t padded = ebm_round_up(model->parameter_count, EBM_LANES);
+    apply(u, padded, model->gradient, optimizer->first + leaf->padded,
+          optimizer->second ? optimizer->second + leaf->padded : NULL,
+          model->parameters);
 }
 
 /* ema <- decay ema + (1 - decay) theta. In double, where a mean of two floats
    can not round to beyond the larger one. */
 static void update_average(ebm_optimizer *optimizer)
 {
+    const ebm_model *model = optimizer->model;
     double decay = optimizer->values[EBM_OPTIMIZER_EMA_DECAY];
-    const float *theta = optimizer->model->parameters;
-    float *average = optimizer->average;
     if (!(decay > 0))
         return;
-    if (!optimizer->has_average) {
-        memcpy(average, theta, optimizer->padded * sizeof *average);
-        optimizer->has_average = 1;
-        return;
+    for (size_t k = 0; k < model->leaf_count; k++) {
+        const ebm_model *leaf = model->leaves[k].model;
+        const float *theta = leaf->parameters;
+        float *average = optimizer->average + model->leaves[k].padded;
+        for (size_t i = 0; i < leaf->parameter_count; i++)
+            average[i] = optimizer->has_average
+                             ? (float)(decay * (double)average[i] +
+                                       (1 - decay) * (double)theta[i])
+                             : theta[i];
     }
-    for (size_t i = 0; i < optimizer->padded; i++)
-        average[i] = (float)(decay * (double)average[i] +
-                             (1 - decay) * (double)theta[i]);
+    optimizer->has_average = 1;
 }
 
-/* The public call would turn a model down whose handle was destroyed. */
-static void zero_gradient(ebm_model *model)
+/* All gradients clipped to the limit; their norm. */
+static double clip_and_measure(const ebm_optimizer *optimizer)
 {
-    memset(model->gradient, 0,
-           model->parameter_count * sizeof *model->gradient);
+    const ebm_kernels *kernels = ebm_context_of(optimizer)->kernels;
+    const ebm_model *model = optimizer->model;
+    float limit = (float)optimizer->values[EBM_OPTIMIZER_CLIP_VALUE];
+    double squares = 0;
+    for (size_t k = 0; k < model->leaf_count; k++) {
+        const ebm_model *leaf = model->leaves[k].model;
+        squares += kernels->clip_and_square(leaf->parameter_count, limit,
+                                            leaf->gradient);
+    }
+    return sqrt(squares);
 }
 
 static ebm_status refuse(ebm_optimizer *optimizer, const char *what,
                          double norm)
 {
     optimizer->refused++;
-    zero_gradient(optimizer->model);
+    ebm_model_clear_gradient(optimizer->model);
     const ebm_context *context = ebm_context_of(optimizer);
     return ebm_fail_loudly(context, EBM_ERROR_NON_FINITE,
                            "step %llu is refused: %s (gradient norm %g)",
@@ -139,22 +165,23 @@ ebm_status ebm_optimizer_step(ebm_optimizer *optimizer)
         return ebm_fail(context, EBM_ERROR_STATE,
                         "the average is in the model's place: swap it back "
                         "first");
-    double limit = optimizer->values[EBM_OPTIMIZER_CLIP_VALUE];
-    double norm = sqrt(context->kernels->clip_and_square(
-        model->parameter_count, (float)limit, model->gradient));
+    double norm = clip_and_measure(optimizer);
     if (!isfinite(norm))
         return refuse(optimizer, "the gradient is not finite", norm);
     double scale =
         fmin(1, optimizer->values[EBM_OPTIMIZER_CLIP_NORM] / (norm + 1e-6));
     update u = begin_update(optimizer, scale);
-    if (!trial(optimizer, &u))
-        return refuse(optimizer, "a parameter or moment would overflow", norm);
-    apply(&u, optimizer->padded, model->gradient, optimizer->first,
-          optimizer->second, model->parameters);
+    for (size_t k = 0; k < model->leaf_count; k++)
+        if (!trial(optimizer, &u, model->leaves + k))
+            return refuse(optimizer, "a parameter or moment would overflow",
+                          norm);
+    for (size_t k = 0; k < model->leaf_count; k++)
+        step_leaf(optimizer, &u, model->leaves + k);
     optimizer->steps++;
     optimizer->norm = norm;
     update_average(optimizer);
+    ebm_model_iterate_once(model);
     ebm_model_parameters_written(model);
-    zero_gradient(model);
+    ebm_model_clear_gradient(model);
     return EBM_OK;
 }

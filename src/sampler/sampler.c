@@ -191,6 +191,8 @@ static ebm_status check_run(const ebm_sampler *sampler, const ebm_model *model,
     if (chains->steps + (uint64_t)v[EBM_SAMPLER_STEPS] > EBM_RANDOM_LIMIT)
         return ebm_fail(context, EBM_ERROR_RANGE,
                         "the chains have used up their step numbers");
+    EBM_TRY(
+        ebm_model_check_labels(model, "chain", chains->labels, chains->n));
     return ebm_model_check_ready(model);
 }
 

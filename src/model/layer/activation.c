@@ -3,9 +3,7 @@
  * forward saves is the derivative, so backward is the same for all of them.
  */
 #include "core/memory.h"
-#include "core/object.h"
-#include "model/layer/layer.h"
-#include "model/network.h"
+#include "model/network/network.h"
 
 static size_t elements(const ebm_layer *layer, size_t n)
 {
@@ -39,7 +37,7 @@ static void leaky_relu_forward(const ebm_layer *layer,
 {
     (void)x;
     pass->kernels->leaky_relu(elements(layer, pass->n),
-                              (float)layer->arguments[0], y, pass->saved);
+                              (float)layer->slope, y, pass->saved);
 }
 
 static void swish_tangent_forward(const ebm_layer *layer,
@@ -80,30 +78,9 @@ static void leaky_relu_tangent_backward(const ebm_layer *layer,
     backward(layer, pass, tdy, tdx);
 }
 
-static ebm_status append_swish(ebm_network *network, const double *arguments)
-{
-    (void)arguments;
-    return ebm_network_swish(network);
-}
-
-static ebm_status append_relu(ebm_network *network, const double *arguments)
-{
-    (void)arguments;
-    return ebm_network_relu(network);
-}
-
-static ebm_status append_leaky_relu(ebm_network *network,
-                                    const double *arguments)
-{
-    return ebm_network_leaky_relu(network, arguments[0]);
-}
-
-#define ACTIVATION(name, function, ...)                  \
-    extern const ebm_layer_ops ebm_layer_##name;         \
+#define ACTIVATION(name, function)                       \
     const ebm_layer_ops ebm_layer_##name = {             \
         .kind = #name,                                   \
-        .argument_names = {__VA_ARGS__},                 \
-        .append = append_##name,                         \
         .in_place = 1,                                   \
         .saved_size = saved_size,                        \
         .forward = function##_forward,                   \
@@ -112,38 +89,74 @@ static ebm_status append_leaky_relu(ebm_network *network,
         .tangent_backward = function##_tangent_backward, \
     }
 
-ACTIVATION(swish, swish, NULL);
-/* ReLU is the leaky one with slope 0, its arguments[0]. */
-ACTIVATION(relu, leaky_relu, NULL);
-ACTIVATION(leaky_relu, leaky_relu, "slope");
+ACTIVATION(swish, swish);
+/* ReLU is the leaky one with slope 0. */
+ACTIVATION(relu, leaky_relu);
+ACTIVATION(leaky_relu, leaky_relu);
 
 static ebm_status append_activation(ebm_network *network,
                                     const ebm_layer_ops *ops, double slope)
 {
-    ebm_layer layer = {.ops = ops, .arguments = {slope}};
+    ebm_layer layer = {.ops = ops, .slope = slope};
     for (int i = 0; i < 3; i++)
-        layer.out[i] = network->shape[i];
+        layer.out[i] = network->end.shape[i];
     return ebm_network_append(network, &layer);
 }
+
+ebm_status ebm_append_swish(ebm_network *network)
+{
+    return append_activation(network, &ebm_layer_swish, 0);
+}
+
+static ebm_status append_swish(ebm_network *network, const double *arguments)
+{
+    (void)arguments;
+    return ebm_append_swish(network);
+}
+
+static ebm_status append_relu(ebm_network *network, const double *arguments)
+{
+    (void)arguments;
+    return append_activation(network, &ebm_layer_relu, 0);
+}
+
+static ebm_status append_leaky_relu(ebm_network *network,
+                                    const double *arguments)
+{
+    double slope = arguments[0];
+    if (!(slope >= 0 && slope <= 1))
+        return ebm_network_fail(network, EBM_ERROR_RANGE,
+                                "a slope of %g is outside [0, 1]", slope);
+    return append_activation(network, &ebm_layer_leaky_relu, slope);
+}
+
+#define ROW(name, ...)                       \
+    extern const ebm_row_ops ebm_row_##name; \
+    const ebm_row_ops ebm_row_##name = {     \
+        .kind = #name,                       \
+        .argument_names = {__VA_ARGS__},     \
+        .reals = 1,                          \
+        .append = append_##name,             \
+    }
+
+ROW(swish, NULL);
+ROW(relu, NULL);
+ROW(leaky_relu, "slope");
 
 ebm_status ebm_network_swish(ebm_network *network)
 {
     EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
-    return append_activation(network, &ebm_layer_swish, 0);
+    return ebm_network_add(network, &ebm_row_swish, NULL);
 }
 
 ebm_status ebm_network_relu(ebm_network *network)
 {
     EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
-    return append_activation(network, &ebm_layer_relu, 0);
+    return ebm_network_add(network, &ebm_row_relu, NULL);
 }
 
 ebm_status ebm_network_leaky_relu(ebm_network *network, double slope)
 {
     EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
-    if (!(slope >= 0 && slope <= 1))
-        return ebm_fail(ebm_context_of(network), EBM_ERROR_RANGE,
-                        "layer %zu: a slope of %g is outside [0, 1]",
-                        network->count, slope);
-    return append_activation(network, &ebm_layer_leaky_relu, slope);
+    return ebm_network_add(network, &ebm_row_leaky_relu, &slope);
 }

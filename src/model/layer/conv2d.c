@@ -9,9 +9,8 @@
  */
 #include "core/blas.h"
 #include "core/memory.h"
-#include "core/object.h"
-#include "model/layer/layer.h"
-#include "model/network.h"
+#include "model/layer/weight.h"
+#include "model/network/network.h"
 
 /* Floats of the column matrix that are made at a time: half of a common
    second-level cache. Part of what fixes the bits. */
@@ -128,7 +127,7 @@ static void forward(const ebm_layer *layer, const ebm_layer_pass *pass,
                     const float *x, float *y)
 {
     size_t taps = taps_of(&layer->conv), out = layer->conv.out_channels;
-    const float *weight = pass->parameters + layer->views[0].offset;
+    const float *weight = ebm_layer_weight(layer, pass);
     const float *bias = pass->parameters + layer->views[1].offset;
     for (size_t i = 0, some; i < pass->n; i += some) {
         some = next_samples(layer, pass->n, i);
@@ -149,7 +148,7 @@ static void backward(const ebm_layer *layer, const ebm_layer_pass *pass,
     if (!dx)
         return;
     size_t taps = taps_of(&layer->conv), out = layer->conv.out_channels;
-    const float *weight = pass->parameters + layer->views[0].offset;
+    const float *weight = ebm_layer_weight(layer, pass);
     for (size_t i = 0, some; i < pass->n; i += some) {
         some = next_samples(layer, pass->n, i);
         const float *from = dy + i * layer->out_size;
@@ -184,96 +183,100 @@ static void param_gradient(const ebm_layer *layer, const ebm_layer_pass *pass,
     }
 }
 
-/* PyTorch keeps [out, in, row, column], we [row, column, in, out]. */
+/* PyTorch keeps [out, in, row, column], we [row, column, in, out]; the
+   spectral norm's v is a column of that, its u a row. */
 static size_t torch_index(const ebm_layer *layer, size_t view, size_t i)
 {
     const ebm_conv_shape *s = &layer->conv;
-    if (view == 1)
-        return i;
     size_t window = s->kernel * s->kernel;
     size_t position = i % window, c = i / window % s->channels;
     size_t o = i / window / s->channels;
+    if (view == EBM_LAYER_VIEWS + EBM_STATE_V)
+        return position * s->channels + c;
+    if (view)
+        return i;
     return (position * s->channels + c) * s->out_channels + o;
 }
 
-static ebm_status append(ebm_network *network, const double *arguments)
-{
-    return ebm_network_conv2d(network, (size_t)arguments[0],
-                              (size_t)arguments[1], (size_t)arguments[2],
-                              (size_t)arguments[3]);
-}
-
-extern const ebm_layer_ops ebm_layer_conv2d;
 const ebm_layer_ops ebm_layer_conv2d = {
     .kind = "conv2d",
-    .argument_names = {"channels", "kernel", "stride", "padding"},
-    .append = append,
     .linear = 1,
     .scratch_size = scratch_size,
     .forward = forward,
     .backward = backward,
     .param_gradient = param_gradient,
     .torch_index = torch_index,
+    .start = ebm_weight_start,
+    .iterate = ebm_weight_iterate,
+    .derive = ebm_weight_derive,
+    .fold = ebm_weight_fold,
 };
 
 /* Sizes that a BLAS and our own products can take. */
-static ebm_status check_sizes(const ebm_network *network,
-                              const ebm_conv_shape *s)
+static int fits(const ebm_conv_shape *s)
 {
     size_t taps, weights, out, framed, largest = ebm_blas_largest();
-    if (!ebm_multiply4(s->kernel, s->kernel, s->channels, 1, &taps) ||
-        !ebm_multiply(taps, s->out_channels, &weights) ||
-        !ebm_multiply4(s->out_height, s->out_width, s->out_channels, 1,
-                       &out) ||
-        !ebm_multiply4(s->height + 2 * s->padding,
-                       s->width + 2 * s->padding + s->stride, s->channels, 1,
-                       &framed) ||
-        framed > largest || taps > largest || weights > largest ||
-        out > largest || s->out_height * s->out_width > largest / taps)
-        return ebm_fail(ebm_context_of(network), EBM_ERROR_OVERFLOW,
-                        "layer %zu: the convolution is too large",
-                        network->count);
-    return EBM_OK;
+    return ebm_multiply4(s->kernel, s->kernel, s->channels, 1, &taps) &&
+           ebm_multiply(taps, s->out_channels, &weights) &&
+           ebm_multiply4(s->out_height, s->out_width, s->out_channels, 1,
+                         &out) &&
+           ebm_multiply4(s->height + 2 * s->padding,
+                         s->width + 2 * s->padding + s->stride, s->channels, 1,
+                         &framed) &&
+           framed <= largest && taps <= largest && weights <= largest &&
+           out <= largest && s->out_height * s->out_width <= largest / taps;
 }
 
-ebm_status ebm_network_conv2d(ebm_network *network, size_t channels,
-                              size_t kernel, size_t stride, size_t padding)
+ebm_status ebm_layer_conv_shape(const ebm_network *network, size_t channels,
+                                size_t kernel, size_t stride, size_t padding,
+                                ebm_conv_shape *shape)
 {
-    EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
-    const ebm_context *context = ebm_context_of(network);
-    const size_t *in = network->shape;
-    if (!channels || !kernel || !stride)
-        return ebm_fail(context, EBM_ERROR_ARGUMENT,
-                        "layer %zu: conv2d needs channels, kernel and stride "
-                        "of at least 1, not %zu, %zu and %zu",
-                        network->count, channels, kernel, stride);
-    if (network->is_flat)
-        return ebm_fail(context, EBM_ERROR_SHAPE,
-                        "layer %zu: conv2d after flatten", network->count);
+    const size_t *in = network->end.shape;
     size_t largest = ebm_blas_largest();
+    if (!channels || !kernel || !stride)
+        return ebm_network_fail(network, EBM_ERROR_ARGUMENT,
+                                "channels, kernel and stride are at least 1, "
+                                "not %zu, %zu and %zu",
+                                channels, kernel, stride);
+    if (network->end.is_flat)
+        return ebm_network_fail(network, EBM_ERROR_SHAPE,
+                                "it stands after flatten");
     if (kernel > largest || stride > largest || padding > largest ||
         in[0] > largest || in[1] > largest)
-        return ebm_fail(context, EBM_ERROR_OVERFLOW,
-                        "layer %zu: the convolution is too large",
-                        network->count);
+        return ebm_network_fail(network, EBM_ERROR_OVERFLOW, "too large");
     if (in[0] + 2 * padding < kernel || in[1] + 2 * padding < kernel)
-        return ebm_fail(context, EBM_ERROR_SHAPE,
-                        "layer %zu: a kernel of %zu does not fit into "
-                        "[%zu, %zu] with padding %zu",
-                        network->count, kernel, in[0], in[1], padding);
+        return ebm_network_fail(network, EBM_ERROR_SHAPE,
+                                "a kernel of %zu does not fit into [%zu, %zu] "
+                                "with padding %zu",
+                                kernel, in[0], in[1], padding);
     /* A stride beyond the framed image visits the same positions, and the
        kernels' planes shall not be as many as it says. */
     size_t framed = (in[0] > in[1] ? in[0] : in[1]) + 2 * padding;
-    size_t step = stride < framed ? stride : framed;
+    *shape = (ebm_conv_shape){in[0],
+                              in[1],
+                              in[2],
+                              kernel,
+                              stride < framed ? stride : framed,
+                              padding,
+                              (in[0] + 2 * padding - kernel) / stride + 1,
+                              (in[1] + 2 * padding - kernel) / stride + 1,
+                              channels};
+    if (!fits(shape))
+        return ebm_network_fail(network, EBM_ERROR_OVERFLOW, "too large");
+    return EBM_OK;
+}
+
+ebm_status ebm_append_conv2d(ebm_network *network, const char *part,
+                             size_t channels, size_t kernel, size_t stride,
+                             size_t padding, ebm_network_weights weights)
+{
+    const size_t *in = network->end.shape;
     ebm_layer layer = {.ops = &ebm_layer_conv2d,
-                       .arguments = {(double)channels, (double)kernel,
-                                     (double)stride, (double)padding},
-                       .bias = network->values[EBM_NETWORK_BIAS] != 0,
-                       .conv = {in[0], in[1], in[2], kernel, step, padding,
-                                (in[0] + 2 * padding - kernel) / stride + 1,
-                                (in[1] + 2 * padding - kernel) / stride + 1,
-                                channels}};
-    EBM_TRY(check_sizes(network, &layer.conv));
+                       .part = part,
+                       .weights = weights,
+                       .bias = network->values[EBM_NETWORK_BIAS] != 0};
+    EBM_TRY(ebm_layer_conv_shape(network, channels, kernel, stride, padding,
+                                 &layer.conv));
     layer.out[0] = layer.conv.out_height;
     layer.out[1] = layer.conv.out_width;
     layer.out[2] = channels;
@@ -288,5 +291,31 @@ ebm_status ebm_network_conv2d(ebm_network *network, size_t channels,
                                       .rank = 1,
                                       .shape = {channels, 1, 1, 1},
                                       .torch_shape = {channels, 1, 1, 1}};
+    EBM_TRY(ebm_weight_describe(network, &layer));
     return ebm_network_append(network, &layer);
+}
+
+static ebm_status append(ebm_network *network, const double *arguments)
+{
+    return ebm_append_conv2d(
+        network, NULL, (size_t)arguments[0], (size_t)arguments[1],
+        (size_t)arguments[2], (size_t)arguments[3],
+        (ebm_network_weights)network->values[EBM_NETWORK_WEIGHTS]);
+}
+
+extern const ebm_row_ops ebm_row_conv2d;
+const ebm_row_ops ebm_row_conv2d = {
+    .kind = "conv2d",
+    .argument_names = {"channels", "kernel", "stride", "padding"},
+    .settings = 1 << EBM_NETWORK_BIAS | 1 << EBM_NETWORK_WEIGHTS,
+    .append = append,
+};
+
+ebm_status ebm_network_conv2d(ebm_network *network, size_t channels,
+                              size_t kernel, size_t stride, size_t padding)
+{
+    EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
+    double arguments[] = {(double)channels, (double)kernel, (double)stride,
+                          (double)padding};
+    return ebm_network_add(network, &ebm_row_conv2d, arguments);
 }

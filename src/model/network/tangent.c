@@ -23,7 +23,7 @@
 
 #include "core/context.h"
 #include "core/memory.h"
-#include "model/network.h"
+#include "model/network/network.h"
 
 /* Offsets in the workspace, in floats. */
 typedef struct layout {
@@ -72,22 +72,24 @@ typedef struct journey {
     const ebm_network_model *self;
     const ebm_tangent_slab *slab;
     layout layout;
+    float *param_grad;             /* the model's own, or NULL */
+    size_t saved[EBM_MOST_LAYERS]; /* where each layer's array lies */
     float *x[EBM_MOST_LAYERS + 1], *dot[EBM_MOST_LAYERS + 1];
 } journey;
 
-static ebm_layer_pass pass_of(const journey *j, size_t i, size_t saved,
-                              int with_bias)
+static ebm_layer_pass pass_of(const journey *j, size_t i)
 {
     const ebm_layer *layer = j->self->layers + i;
     float *workspace = j->slab->workspace;
-    return (ebm_layer_pass){.kernels = ebm_context_of(j->model)->kernels,
-                            .parameters =
-                                j->model->parameters + layer->parameter_offset,
-                            .n = j->slab->n,
-                            .with_bias = with_bias,
-                            .saved = workspace + saved,
-                            .bend = workspace + j->layout.bend + saved,
-                            .scratch = workspace + j->layout.scratch};
+    ebm_layer_pass pass = ebm_network_layer_pass(j->model, i);
+    pass.n = j->slab->n;
+    pass.labels = j->slab->labels;
+    pass.saved = workspace + j->saved[i];
+    pass.bend = pass.saved + j->layout.bend;
+    pass.back_saved = workspace + j->saved[i - layer->back];
+    pass.back_bend = pass.back_saved + j->layout.bend;
+    pass.scratch = workspace + j->layout.scratch;
+    return pass;
 }
 
 static void forward(journey *j)
@@ -102,8 +104,9 @@ static void forward(journey *j)
     at = ebm_slab_floats(n, j->model->size);
     for (size_t i = 0; i < j->self->count; i++) {
         const ebm_layer *layer = j->self->layers + i;
-        ebm_layer_pass pass = pass_of(j, i, saved, 1);
+        j->saved[i] = saved;
         saved += ebm_saved_floats(layer, n);
+        ebm_layer_pass pass = pass_of(j, i);
         float *x = j->x[i], *dot = j->dot[i];
         if (layer->ops->forward && !layer->ops->in_place) {
             x = values + at;
@@ -123,28 +126,33 @@ static void forward(journey *j)
     }
 }
 
-/* dW(x, s g') + dW(x', s g), where s is the scale of each sample. */
-static void param_gradient(const journey *j, size_t i, ebm_layer_pass *pass,
-                           const float *g, const float *dot_g)
+/* dW(x, s g') + dW(x', s g), where s is the scale of each sample. What a
+   layer that is not linear reads instead of x is in `saved`, with its tangent
+   in `bend`. */
+static void param_gradient(const journey *j, size_t i,
+                           const ebm_layer_pass *pass, const float *g,
+                           const float *dot_g)
 {
     const ebm_tangent_slab *slab = j->slab;
     const ebm_layer *layer = j->self->layers + i;
     float *scaled = slab->workspace + j->layout.scaled;
-    float *gradient = slab->param_grad + layer->parameter_offset;
+    float *gradient = j->param_grad + layer->parameter_offset;
     pass->kernels->scale_rows(slab->n, layer->out_size, slab->scale, dot_g,
                               scaled);
     layer->ops->param_gradient(layer, pass, j->x[i], scaled, gradient);
-    pass->with_bias = 0;
+    ebm_layer_pass dotted = *pass;
+    dotted.with_bias = 0;
+    dotted.saved = pass->bend;
     pass->kernels->scale_rows(slab->n, layer->out_size, slab->scale, g,
                               scaled);
-    layer->ops->param_gradient(layer, pass, j->dot[i], scaled, gradient);
+    layer->ops->param_gradient(layer, &dotted, j->dot[i], scaled, gradient);
 }
 
 static void backward(journey *j)
 {
     const ebm_tangent_slab *slab = j->slab;
     const layout *l = &j->layout;
-    size_t n = slab->n, saved = l->bend;
+    size_t n = slab->n;
     float *adjoint = slab->workspace + l->adjoint;
     float *g = adjoint, *next_g = adjoint + l->widest;
     float *dot_g = adjoint + 2 * l->widest;
@@ -155,18 +163,22 @@ static void backward(journey *j)
     }
     for (size_t i = j->self->count; i-- > 0;) {
         const ebm_layer *layer = j->self->layers + i;
-        saved -= ebm_saved_floats(layer, n);
         if (!layer->ops->forward)
             continue;
-        ebm_layer_pass pass = pass_of(j, i, saved, 1);
-        if (slab->param_grad && layer->ops->param_gradient)
+        ebm_layer_pass pass = pass_of(j, i);
+        if (j->param_grad && layer->ops->param_gradient)
             param_gradient(j, i, &pass, g, dot_g);
-        if (layer->ops->tangent_backward) {
+        if (layer->ops->in_place) {
             layer->ops->tangent_backward(layer, &pass, g, dot_g, g, dot_g);
             continue;
         }
-        layer->ops->backward(layer, &pass, g, next_g);
-        layer->ops->backward(layer, &pass, dot_g, next_dot_g);
+        if (layer->ops->tangent_backward) {
+            layer->ops->tangent_backward(layer, &pass, g, dot_g, next_g,
+                                         next_dot_g);
+        } else {
+            layer->ops->backward(layer, &pass, g, next_g);
+            layer->ops->backward(layer, &pass, dot_g, next_dot_g);
+        }
         float *swap = g;
         g = next_g;
         next_g = swap;
@@ -180,8 +192,13 @@ static void backward(journey *j)
 ebm_status ebm_network_tangent(const ebm_model *model,
                                const ebm_tangent_slab *slab)
 {
-    journey j = {.model = model, .self = model->self, .slab = slab};
+    journey j;
+    j.model = model;
+    j.self = model->self;
+    j.slab = slab;
     j.layout = lay_out(j.self, slab->n);
+    j.param_grad =
+        ebm_model_own_gradient(model, slab->root, slab->param_grad);
     forward(&j);
     backward(&j);
     return EBM_OK;

@@ -1,0 +1,74 @@
+/* What a network derives from its parameters, and the state that goes with it:
+   all layers in turn. */
+#include <stdio.h>
+
+#include "core/context.h"
+#include "core/random.h"
+#include "model/network/network.h"
+
+void ebm_layer_view_name(const ebm_layer *layer, const ebm_layer_view *view,
+                         char *name, size_t size)
+{
+    if (layer->part)
+        snprintf(name, size, "%zu.%s.%s", layer->row, layer->part, view->name);
+    else
+        snprintf(name, size, "%zu.%s", layer->row, view->name);
+}
+
+/* Rounds of power iteration that a new model begins with: as many as PyTorch's
+   parametrisation does. */
+enum { FIRST_ROUNDS = 15 };
+
+void ebm_network_start(ebm_model *model, uint64_t seed)
+{
+    ebm_network_model *self = model->self;
+    for (size_t i = 0; i < self->count; i++) {
+        const ebm_layer *layer = self->layers + i;
+        if (!layer->state_count)
+            continue;
+        ebm_random random = ebm_random_at(seed, EBM_PURPOSE_STATE, i, 0);
+        layer->ops->start(layer, model->parameters + layer->parameter_offset,
+                          &random, self->state + layer->state_offset);
+    }
+    for (int round = 0; round < FIRST_ROUNDS; round++)
+        ebm_network_iterate(model);
+}
+
+void ebm_network_iterate(ebm_model *model)
+{
+    ebm_network_model *self = model->self;
+    for (size_t i = 0; i < self->count; i++) {
+        const ebm_layer *layer = self->layers + i;
+        if (layer->state_count)
+            layer->ops->iterate(layer,
+                                model->parameters + layer->parameter_offset,
+                                self->state + layer->state_offset);
+    }
+}
+
+void ebm_network_derive(ebm_model *model)
+{
+    ebm_network_model *self = model->self;
+    for (size_t i = 0; i < self->count; i++) {
+        const ebm_layer *layer = self->layers + i;
+        if (layer->derived_count)
+            layer->ops->derive(layer,
+                               model->parameters + layer->parameter_offset,
+                               self->state + layer->state_offset,
+                               self->derived + layer->derived_offset);
+    }
+}
+
+void ebm_network_fold(const ebm_model *model, float *gradient)
+{
+    const ebm_network_model *self = model->self;
+    for (size_t i = 0; i < self->count; i++) {
+        const ebm_layer *layer = self->layers + i;
+        if (layer->derived_count)
+            layer->ops->fold(layer,
+                             model->parameters + layer->parameter_offset,
+                             self->state + layer->state_offset,
+                             self->derived + layer->derived_offset,
+                             gradient + layer->parameter_offset);
+    }
+}
