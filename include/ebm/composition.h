@@ -6,10 +6,10 @@
  * A mixture adds densities, "or". A negative weight turns an expert round,
  * "not". Each composition is an ordinary model and can be part of another.
  *
- * Parts are shared, not copied: a composition keeps a reference to each, trains
- * their parameters in place, and one part may be in several compositions, or
- * several times in one. Its flat parameters are those of its parts in the
- * order in which they first appear, each once.
+ * Parts are shared, not copied: a composition keeps a reference to each,
+ * trains their parameters in place, and one part may be in several
+ * compositions, or several times in one. Its flat parameters are those of its
+ * parts in the order in which they first appear, each once.
  */
 #ifndef EBM_COMPOSITION_H
 #define EBM_COMPOSITION_H

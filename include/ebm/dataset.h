@@ -125,7 +125,8 @@ EBM_API ebm_status ebm_dataset_create_cifar10(ebm_context *context,
  * @param width        likewise.
  * @param channels     1 or 3.
  * @param cache_bytes  bytes of pixels held at most, allocated here as far as
- *                     there are images; 0 for 256 MiB. One byte means none.
+ *                     there are images; 0 for 256 MiB. Less than one image
+ *                     takes: nothing is held.
  * @param seed         of the order and the noise.
  *
  * Errors: HANDLE, ARGUMENT (NULL, a size of 0), SHAPE (a side is too long,

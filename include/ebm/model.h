@@ -19,8 +19,9 @@
  *
  * Models made of other models (composition.h) share the parameters of their
  * parts. One with several parts has no array of its own to borrow: its flat
- * parameters are the parts' one after the other, and ebm_model_get_parameters()
- * and ebm_model_set_parameters() work for all kinds.
+ * parameters are the parts' one after the other, and
+ * ebm_model_get_parameters() and ebm_model_set_parameters() work for all
+ * kinds.
  */
 #ifndef EBM_MODEL_H
 #define EBM_MODEL_H

@@ -70,19 +70,28 @@ static void add_sample(const ebm_dataset *dataset, size_t index,
     }
 }
 
-/* x <- noise + a point of each byte's bin, uniform in it: the density that a
-   continuous model has of these bounds the bytes' likelihood from below
-   (Theis, van den Oord and Bethge 2016, section 3.1). */
-static void add_dequantised(const ebm_dataset *dataset, size_t index,
-                            const uint8_t *bytes, float *x)
+/* x <- a point of each byte's bin, uniform in it, added to the noise there if
+   is_noisy: the density that a continuous model has of these bounds the bytes'
+   likelihood from below (Theis, van den Oord and Bethge 2016, section 3.1).
+   With noise in x there is no room for the kernel's uniforms: the same ones
+   are drawn one at a time. */
+static void dequantise(const ebm_dataset *dataset, size_t index,
+                       const uint8_t *bytes, int is_noisy, float *x)
 {
     double low = dataset->values[EBM_DATASET_RANGE_MIN];
-    double high = dataset->values[EBM_DATASET_RANGE_MAX];
+    double step = (dataset->values[EBM_DATASET_RANGE_MAX] - low) / 256;
+    size_t elements = dataset->elements;
     ebm_random random = ebm_random_at(
         dataset->seed, EBM_PURPOSE_DATA_DEQUANTISE, index, dataset->epoch);
-    for (size_t i = 0; i < dataset->elements; i++) {
+    if (!is_noisy) {
+        ebm_context_of(dataset)->kernels->uniform(&random, elements, 0, 1, x);
+        for (size_t i = 0; i < elements; i++)
+            x[i] = (float)(low + step * (bytes[i] + (double)x[i]));
+        return;
+    }
+    for (size_t i = 0; i < elements; i++) {
         double u = ebm_random_uniform(&random, i);
-        x[i] += (float)(low + (high - low) * ((bytes[i] + u) / 256));
+        x[i] += (float)(low + step * (bytes[i] + u));
     }
 }
 
@@ -106,17 +115,15 @@ static void noisy_sample(const ebm_dataset *dataset, size_t index,
     const double *values = dataset->values;
     const uint8_t *bytes = bytes_of(dataset, index, staged);
     float std = (float)values[EBM_DATASET_NOISE_STD];
-    int dequantise = bytes && values[EBM_DATASET_DEQUANTISE] != 0;
+    int spread = bytes && values[EBM_DATASET_DEQUANTISE] != 0;
     if (std > 0) {
         ebm_random random = ebm_random_at(
             dataset->seed, EBM_PURPOSE_DATA_NOISE, index, dataset->epoch);
         ebm_context_of(dataset)->kernels->normal(&random, dataset->elements, 0,
                                                  std, x);
-    } else if (dequantise) {
-        memset(x, 0, dataset->elements * sizeof *x);
     }
-    if (dequantise)
-        add_dequantised(dataset, index, bytes, x);
+    if (spread)
+        dequantise(dataset, index, bytes, std > 0, x);
     else if (std > 0)
         add_sample(dataset, index, bytes, x);
     else

@@ -62,6 +62,16 @@ typedef struct ebm_conv_shape {
     size_t out_height, out_width, out_channels;
 } ebm_conv_shape;
 
+/* What normalise takes: rows of numbers per channel. */
+typedef struct ebm_norm_rows {
+    const float *mean, *scale, *gain, *bias;
+} ebm_norm_rows;
+
+/* The coefficients of combine, likewise. */
+typedef struct ebm_combination {
+    const float *a, *b, *constant;
+} ebm_combination;
+
 typedef struct ebm_kernels {
     const char *name;
     /* Whether this processor can run them. */
@@ -81,6 +91,26 @@ typedef struct ebm_kernels {
     /* Padded. Backward: tg <- tg slope + g bend, then g <- g slope. */
     void (*bend_multiply)(size_t n, const float *slope, const float *bend,
                           float *g, float *tg);
+    /* Padded. The heads, likewise: x^2, and log(1 + exp(x)) for any x. */
+    void (*square)(size_t n, float *x, float *slope);
+    void (*square_tangent)(size_t n, float *x, float *slope, float *t,
+                           float *bend);
+    void (*softplus)(size_t n, float *x, float *slope);
+    void (*softplus_tangent)(size_t n, float *x, float *slope, float *t,
+                             float *bend);
+
+    /* Padded rows, `stride` apart: s <- softmax(s) over the first `columns`
+       of each row, and 0 in the rest. */
+    void (*softmax)(size_t rows, size_t columns, size_t stride, float *s);
+    /* g <- p (g - <p, g>) for such p: what a softmax makes of a tangent, and
+       of an adjoint. */
+    void (*softmax_slope)(size_t rows, size_t columns, size_t stride,
+                          const float *p, float *g);
+    /* The same, and its tangent for tangents tp of p and tg of g:
+       tg <- tp (g - <p, g>) + p (tg - <tp, g> - <p, tg>), of the old g. */
+    void (*softmax_bend)(size_t rows, size_t columns, size_t stride,
+                         const float *p, const float *tp, float *g, float *tg);
+
     /* to[r, c] = scale[r] from[r, c]. */
     void (*scale_rows)(size_t rows, size_t columns, const float *scale,
                        const float *from, float *to);
@@ -90,6 +120,40 @@ typedef struct ebm_kernels {
     /* sum[c] (+)= sum_r y[r, c], added up in row order. */
     void (*column_sums)(size_t rows, size_t columns, const float *y,
                         int accumulate, float *sum);
+
+    /* to[r, c] = scale[c] from[r, c]. */
+    void (*scale_columns)(size_t rows, size_t columns, const float *scale,
+                          const float *from, float *to);
+    /* sum[c] = sum_r a[r, c] b[r, c], added up in row order. */
+    void (*column_dots)(size_t rows, size_t columns, const float *a,
+                        const float *b, float *sum);
+    /* sum_i a[i] b[i], in double and in a fixed order. */
+    double (*dot)(size_t n, const float *a, const float *b);
+
+    /* Norms, for x[rows, channels]: sums over the rows, in double, the same
+       bits in every variant. sum[c] = sum_r x; = sum_r (x - mean[c])^2; and
+       sum[c] = sum_r a together with product_sum[c] = sum_r a b. */
+    void (*channel_sums)(size_t rows, size_t channels, const float *x,
+                         double *sum);
+    void (*channel_squares)(size_t rows, size_t channels, const float *x,
+                            const float *mean, double *sum);
+    void (*channel_products)(size_t rows, size_t channels, const float *a,
+                             const float *b, double *sum, double *product_sum);
+    /* normal <- (x - mean) scale, then x <- gain normal + bias. */
+    void (*normalise)(size_t rows, size_t channels, const ebm_norm_rows *norm,
+                      float *x, float *normal);
+    /* to[r, c] = k.a[c] a[r, c] + k.b[c] b[r, c] + k.constant[c]; `to` may be
+       a or b. */
+    void (*combine)(size_t rows, size_t channels, const ebm_combination *k,
+                    const float *a, const float *b, float *to);
+
+    /* Sums over the windows of a pooling, times a weight each: 1 / kernel^2,
+       or with exclude_pad one over the pixels in the window. Then the adjoint:
+       out[out_height, out_width, C] -> image[H, W, C]. */
+    void (*pool)(const ebm_conv_shape *shape, int exclude_pad,
+                 const float *image, float *out);
+    void (*unpool)(const ebm_conv_shape *shape, int exclude_pad,
+                   const float *out, float *image);
 
     /* image[H, W, C] -> columns[out_height out_width, kernel kernel C];
        `padded` is scratch of [H + 2 padding, W + 2 padding, C]. */

@@ -79,9 +79,8 @@ static ebm_status check_data(const ebm_loss *loss, const ebm_model *model,
 }
 
 static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
-                            const float *data, const int32_t *labels,
-                            size_t n, const ebm_chains *chains,
-                            const ebm_report *report)
+                            const float *data, const int32_t *labels, size_t n,
+                            const ebm_chains *chains, const ebm_report *report)
 {
     EBM_CHECK_HANDLE(loss, EBM_TYPE_LOSS);
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
@@ -100,8 +99,7 @@ static ebm_status check_all(const ebm_loss *loss, const ebm_model *model,
         EBM_TRY(check_data(loss, model, data, n));
         EBM_TRY(ebm_model_check_labels(model, "data sample", labels, n));
     }
-    EBM_TRY(
-        ebm_model_check_labels(model, "chain", chains->labels, chains->n));
+    EBM_TRY(ebm_model_check_labels(model, "chain", chains->labels, chains->n));
     EBM_TRY(ebm_model_check_ready(model));
     EBM_TRY(ebm_chains_check_healthy(chains));
     if (loss->kind->has_kl)
@@ -133,8 +131,7 @@ static ebm_status prepare(ebm_loss *loss, const ebm_model *model, size_t n,
                                         ebm_tail_extra(chains, model),
                                         &loss->sum);
     EBM_TRY(grow(loss, model, n, &loss->data, "the energies of the data"));
-    EBM_TRY(
-        grow(loss, model, m, &loss->chains, "the energies of the chains"));
+    EBM_TRY(grow(loss, model, m, &loss->chains, "the energies of the chains"));
     return ebm_gradient_sum_prepare(model, EBM_PASS_PARAM_GRADIENT, most, 0,
                                     &loss->sum);
 }
@@ -221,8 +218,7 @@ static ebm_status add_phases(ebm_loss *loss, const ebm_model *model,
     ebm_energy_scale positive = scale_of(loss, v[EBM_LOSS_POSITIVE_WEIGHT], n);
     ebm_energy_scale negative =
         scale_of(loss, -v[EBM_LOSS_NEGATIVE_WEIGHT], m);
-    EBM_TRY(
-        add_batch(loss, model, data, labels, n, positive, &loss->data));
+    EBM_TRY(add_batch(loss, model, data, labels, n, positive, &loss->data));
     EBM_TRY(add_batch(loss, model, chains->states, chains->labels, m, negative,
                       &loss->chains));
     EBM_TRY(summarise(context, "data sample", n, &loss->data));

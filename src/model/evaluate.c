@@ -97,9 +97,8 @@ static ebm_status evaluate(const ebm_model *model, ebm_pass_mode mode,
     EBM_TRY(ebm_model_check_batch(model, x, labels, n));
     ebm_slab_memory memory = {0};
     ebm_object_hold(model);
-    ebm_status status =
-        ebm_model_evaluate_parts(model, &memory, mode, x, labels, n, energy,
-                                 grad, parts);
+    ebm_status status = ebm_model_evaluate_parts(
+        model, &memory, mode, x, labels, n, energy, grad, parts);
     ebm_slab_memory_free(&memory);
     ebm_object_let_go(model);
     return status;

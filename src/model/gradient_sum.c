@@ -166,8 +166,7 @@ static ebm_status add_slab(void *argument, const ebm_slab_memory *memory,
     for (size_t i = 0; a->scale->part_energy && i < p.count; i++)
         for (size_t k = 0; k < parts; k++)
             a->scale->part_energy[(first + i) * parts + k] =
-                parts == 1 ? slab.energy[i]
-                           : slab.part_energy[k * slab.n + i];
+                parts == 1 ? slab.energy[i] : slab.part_energy[k * slab.n + i];
     return status;
 }
 

@@ -179,8 +179,7 @@ ebm_status ebm_model_iterate(ebm_model *model, size_t rounds)
     EBM_TRY(ebm_model_check_ready(model));
     if (rounds > 1000)
         return ebm_fail(ebm_context_of(model), EBM_ERROR_RANGE,
-                        "%zu rounds of power iteration, at most 1000",
-                        rounds);
+                        "%zu rounds of power iteration, at most 1000", rounds);
     for (size_t i = 0; i < rounds; i++)
         ebm_model_iterate_once(model);
     ebm_model_parameters_written(model);

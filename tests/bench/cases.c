@@ -2,45 +2,21 @@
 
 #include <stdlib.h>
 
-enum { BATCH = 128, SIZE = 28, STEPS = 60, KL_STEPS = 40 };
-
-/* What the digits cases share: the network of the du_mordatch example and
-   everything that one training iteration needs. */
-typedef struct digits {
+/* What a training iteration needs; a case uses some of it. */
+typedef struct work {
+    const bench_case *bench;
     ebm_context *context;
     ebm_model *model;
     ebm_chains *chains;
     ebm_sampler *langevin;
     ebm_loss *loss;
     ebm_optimizer *adam;
-    float *data; /* [BATCH, SIZE, SIZE, 1] */
-} digits;
+    float *data; /* [batch, height, width, channels] */
+} work;
 
-static ebm_model *create_network(ebm_context *context)
+static void destroy(void *argument)
 {
-    ebm_network *net = NULL;
-    ebm_model *model = NULL;
-    BENCH_TRY(ebm_network_create(context, SIZE, SIZE, 1, &net));
-    BENCH_TRY(ebm_network_conv2d(net, 16, 5, 2, 4));
-    BENCH_TRY(ebm_network_swish(net));
-    BENCH_TRY(ebm_network_conv2d(net, 32, 3, 2, 1));
-    BENCH_TRY(ebm_network_swish(net));
-    BENCH_TRY(ebm_network_conv2d(net, 64, 3, 2, 1));
-    BENCH_TRY(ebm_network_swish(net));
-    BENCH_TRY(ebm_network_conv2d(net, 64, 3, 2, 1));
-    BENCH_TRY(ebm_network_swish(net));
-    BENCH_TRY(ebm_network_flatten(net));
-    BENCH_TRY(ebm_network_dense(net, 64));
-    BENCH_TRY(ebm_network_swish(net));
-    BENCH_TRY(ebm_network_dense(net, 1));
-    BENCH_TRY(ebm_model_create_network(net, 1, &model));
-    ebm_network_destroy(net);
-    return model;
-}
-
-static void digits_destroy(void *work)
-{
-    digits *w = work;
+    work *w = argument;
     ebm_optimizer_destroy(w->adam);
     ebm_loss_destroy(w->loss);
     ebm_sampler_destroy(w->langevin);
@@ -50,54 +26,72 @@ static void digits_destroy(void *work)
     free(w);
 }
 
-static digits *digits_create(ebm_context *context)
+static ebm_chains *create_chains(const work *w, uint64_t seed)
 {
-    digits *w = calloc(1, sizeof *w);
+    ebm_context *context = w->context;
+    size_t shape[3];
+    ebm_chains *chains = NULL;
+    BENCH_TRY(ebm_model_shape(w->model, shape, shape + 1, shape + 2));
+    BENCH_TRY(ebm_chains_create(context, w->bench->batch, shape[0], shape[1],
+                                shape[2], seed, &chains));
+    return chains;
+}
+
+static work *create(const bench_case *bench, ebm_context *context)
+{
+    work *w = calloc(1, sizeof *w);
     if (w == NULL)
         bench_try(context, EBM_ERROR_MEMORY, "calloc");
+    ebm_preset *preset = NULL;
+    BENCH_TRY(ebm_preset_create(context, bench->preset, &preset));
+    BENCH_TRY(ebm_preset_set(preset, EBM_PRESET_SCALES, 1));
+    BENCH_TRY(ebm_preset_make_model(preset, 1, &w->model));
+    ebm_preset_destroy(preset);
+    w->bench = bench;
     w->context = context;
-    w->model = create_network(context);
-    BENCH_TRY(ebm_chains_create(context, BATCH, SIZE, SIZE, 1, 1, &w->chains));
+    w->chains = create_chains(w, 1);
     return w;
 }
 
-/* chain-small: 128 chains from uniform noise through 60 Langevin steps. */
+/* chain-*: chains from uniform noise through some Langevin steps. */
 
-static void *chain_small_create(ebm_context *context)
+static void *create_chain(const bench_case *bench, ebm_context *context)
 {
-    digits *w = digits_create(context);
+    work *w = create(bench, context);
     ebm_sampler *s = NULL;
     BENCH_TRY(ebm_sampler_create(context, EBM_SAMPLER_LANGEVIN, &s));
-    BENCH_TRY(ebm_sampler_set(s, EBM_SAMPLER_STEPS, STEPS));
+    BENCH_TRY(ebm_sampler_set(s, EBM_SAMPLER_STEPS, (double)bench->steps));
     BENCH_TRY(ebm_sampler_set(s, EBM_SAMPLER_STEP_SIZE, 10.0));
     BENCH_TRY(ebm_sampler_set(s, EBM_SAMPLER_NOISE_STD, 0.005));
     BENCH_TRY(ebm_sampler_set(s, EBM_SAMPLER_GRADIENT_CLIP, 0.03));
     BENCH_TRY(ebm_sampler_set(s, EBM_SAMPLER_STATE_MIN, -1.0));
     BENCH_TRY(ebm_sampler_set(s, EBM_SAMPLER_STATE_MAX, 1.0));
+    BENCH_TRY(ebm_sampler_set(s, EBM_SAMPLER_KEEP_STEPS, (double)bench->kept));
     w->langevin = s;
     return w;
 }
 
-static void chain_small_run(void *work)
+static void run_chain(void *argument)
 {
-    digits *w = work;
+    work *w = argument;
     ebm_context *context = w->context;
     BENCH_TRY(ebm_chains_init_uniform(w->chains, -1.0, 1.0));
     BENCH_TRY(ebm_sampler_run(w->langevin, w->model, w->chains));
 }
 
-/* update-small: one step of learning from 128 data and 128 chain states. */
+/* update-*: one step of learning from as many data as chain states. */
 
-static void *update_small_create(ebm_context *context)
+static void *create_update(const bench_case *bench, ebm_context *context)
 {
-    const size_t elements = (size_t)BATCH * SIZE * SIZE;
-    digits *w = digits_create(context);
-    ebm_chains *noise = NULL;
+    work *w = create(bench, context);
+    size_t shape[3];
+    BENCH_TRY(ebm_model_shape(w->model, shape, shape + 1, shape + 2));
+    size_t elements = bench->batch * shape[0] * shape[1] * shape[2];
     w->data = malloc(elements * sizeof *w->data);
     if (w->data == NULL)
         bench_try(context, EBM_ERROR_MEMORY, "malloc");
     /* Values do not matter here: data and chains are uniform noise. */
-    BENCH_TRY(ebm_chains_create(context, BATCH, SIZE, SIZE, 1, 2, &noise));
+    ebm_chains *noise = create_chains(w, 2);
     BENCH_TRY(ebm_chains_init_uniform(noise, -1.0, 1.0));
     for (size_t i = 0; i < elements; i++)
         w->data[i] = ebm_chains_states(noise)[i];
@@ -117,25 +111,21 @@ static void *update_small_create(ebm_context *context)
     return w;
 }
 
-static void update_small_run(void *work)
+static void run_update(void *argument)
 {
-    digits *w = work;
+    work *w = argument;
     ebm_context *context = w->context;
-    BENCH_TRY(ebm_loss_backward(w->loss, w->model, w->data, NULL, BATCH,
-                                w->chains, NULL));
+    BENCH_TRY(ebm_loss_backward(w->loss, w->model, w->data, NULL,
+                                w->bench->batch, w->chains, NULL));
     BENCH_TRY(ebm_optimizer_step(w->adam));
 }
 
-/* kl1-small, klall-small: 40 steps, then L_opt and its parameter gradient
-   through the last one or all of them. */
+/* kl*: a run, then L_opt and its parameter gradient through the kept steps. */
 
-static digits *kl_create(ebm_context *context, size_t kept)
+static void *create_kl(const bench_case *bench, ebm_context *context)
 {
-    digits *w = chain_small_create(context);
+    work *w = create_chain(bench, context);
     ebm_loss *kl = NULL;
-    BENCH_TRY(ebm_sampler_set(w->langevin, EBM_SAMPLER_STEPS, KL_STEPS));
-    BENCH_TRY(
-        ebm_sampler_set(w->langevin, EBM_SAMPLER_KEEP_STEPS, (double)kept));
     BENCH_TRY(ebm_loss_create(context, EBM_LOSS_KL, &kl));
     BENCH_TRY(ebm_loss_set(kl, EBM_LOSS_KL_DIRECTION, EBM_KL_MINIMISE));
     BENCH_TRY(ebm_loss_set(kl, EBM_LOSS_ENT_WEIGHT, 0.0));
@@ -143,35 +133,35 @@ static digits *kl_create(ebm_context *context, size_t kept)
     return w;
 }
 
-static void *kl1_small_create(ebm_context *context)
+static void run_kl(void *argument)
 {
-    return kl_create(context, 1);
-}
-
-static void *klall_small_create(ebm_context *context)
-{
-    return kl_create(context, KL_STEPS);
-}
-
-static void kl_run(void *work)
-{
-    digits *w = work;
+    work *w = argument;
     ebm_context *context = w->context;
-    chain_small_run(w);
+    run_chain(w);
     BENCH_TRY(
         ebm_loss_backward(w->loss, w->model, NULL, NULL, 0, w->chains, NULL));
     BENCH_TRY(ebm_model_zero_gradient(w->model));
 }
 
 const bench_case bench_cases[] = {
-    {"chain-small", "28x28 network, 128 chains from noise, 60 Langevin steps",
-     chain_small_create, chain_small_run, digits_destroy},
-    {"update-small", "28x28 network, NLL gradient of 128 + 128, clip, Adam",
-     update_small_create, update_small_run, digits_destroy},
-    {"kl1-small",
-     "28x28 network, 128 chains, 40 steps, L_opt through the last",
-     kl1_small_create, kl_run, digits_destroy},
-    {"klall-small", "28x28 network, 128 chains, 40 steps, L_opt through all",
-     klall_small_create, kl_run, digits_destroy},
+    {"chain-small", "digits-small, 128 chains from noise, 60 Langevin steps",
+     "digits-small", 128, 60, 0, create_chain, run_chain, destroy},
+    {"chain-mnist-resnet", "du2020-mnist, 32 chains from noise, 10 steps",
+     "du2020-mnist", 32, 10, 0, create_chain, run_chain, destroy},
+    {"chain-table1", "du2020-cifar's full scale, 8 chains, 4 steps",
+     "du2020-cifar", 8, 4, 0, create_chain, run_chain, destroy},
+    {"update-small", "digits-small, NLL gradient of 128 + 128, clip, Adam",
+     "digits-small", 128, 0, 0, create_update, run_update, destroy},
+    {"update-table1", "du2020-cifar's full scale, the same of 8 + 8",
+     "du2020-cifar", 8, 0, 0, create_update, run_update, destroy},
+    {"kl1-small", "digits-small, 128 chains, 40 steps, L_opt through the last",
+     "digits-small", 128, 40, 1, create_kl, run_kl, destroy},
+    {"klall-small", "digits-small, 128 chains, 40 steps, L_opt through all",
+     "digits-small", 128, 40, 40, create_kl, run_kl, destroy},
 };
 const size_t bench_case_count = sizeof bench_cases / sizeof bench_cases[0];
+
+size_t bench_samples(const bench_case *bench)
+{
+    return bench->create == create_update ? 2 * bench->batch : bench->batch;
+}

@@ -1,7 +1,7 @@
 /*
- * The cases that ebm_bench measures. A new case is a row in cases.c, with a
- * function that sets it up, one that does the work once, and one that cleans
- * up; only the second is timed.
+ * The cases that ebm_bench measures. A new case is a row in cases.c; a new
+ * sort of work is a function that sets it up and one that does it once, and
+ * only the second is timed.
  */
 #ifndef EBM_TESTS_BENCH_CASES_H
 #define EBM_TESTS_BENCH_CASES_H
@@ -13,13 +13,20 @@
 typedef struct bench_case {
     const char *name;
     const char *text;
-    void *(*create)(ebm_context *context);
+    const char *preset; /* full scale only, at its own width */
+    size_t batch;       /* chains, and as many data */
+    size_t steps;       /* of a run */
+    size_t kept;        /* steps that a KL term goes back through */
+    void *(*create)(const struct bench_case *bench, ebm_context *context);
     void (*run)(void *work);
     void (*destroy)(void *work);
 } bench_case;
 
 extern const bench_case bench_cases[];
 extern const size_t bench_case_count;
+
+/* Samples that go through the network in one run of a case. */
+size_t bench_samples(const bench_case *bench);
 
 /* Ends the program when a call of the library fails; the macro needs a
    variable `context` in sight. */

@@ -23,77 +23,157 @@ import argparse
 import itertools
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 
-BATCH, SIZE, STEPS, KL_STEPS = 128, 28, 60, 40
+KL_STEPS = 40
 MAX_LOAD = 0.5
-CASES = ("chain-small", "update-small", "kl1-small", "klall-small")
+CASES = ("chain-small", "chain-mnist-resnet", "chain-table1", "update-small",
+         "update-table1", "kl1-small", "klall-small")
 
 
 # ------------------------------------------------------------ the worker ---
 # Runs in a process of its own: `compare_torch.py --worker '{...}'`.
 
-def build_network(torch, layout, traced, frozen):
+class Shape:
+    """A network's input and the batch of a case."""
+    def __init__(self, build, batch, channels, size):
+        self.build, self.batch = build, batch
+        self.channels, self.size = channels, size
+
+    def empty(self, torch, layout):
+        return torch.empty(self.batch, self.channels, self.size,
+                           self.size).contiguous(memory_format=layout)
+
+    def uniform(self, torch, layout):
+        return self.empty(torch, layout).uniform_(-1, 1)
+
+
+def digits(torch):
     nn = torch.nn
-    torch.manual_seed(1)
-    net = nn.Sequential(
+    return nn.Sequential(
         nn.Conv2d(1, 16, 5, 2, 4), nn.SiLU(),
         nn.Conv2d(16, 32, 3, 2, 1), nn.SiLU(),
         nn.Conv2d(32, 64, 3, 2, 1), nn.SiLU(),
         nn.Conv2d(64, 64, 3, 2, 1), nn.SiLU(),
         nn.Flatten(), nn.Linear(256, 64), nn.SiLU(), nn.Linear(64, 1))
-    net = net.to(memory_format=layout)
+
+
+def residual_parts(torch):
+    """The residual block of libebm's presets, and its attention."""
+    nn = torch.nn
+
+    class Block(nn.Module):
+        def __init__(self, channels, out=None):
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.Conv2d(channels, channels, 3, 1, 1),
+                nn.GroupNorm(32, channels), nn.SiLU(),
+                nn.Conv2d(channels, channels, 3, 1, 1),
+                nn.GroupNorm(32, channels), nn.SiLU())
+            self.down = nn.Sequential() if out is None else nn.Sequential(
+                nn.Conv2d(channels, out, 3, 1, 1), nn.AvgPool2d(3, 2, 1),
+                nn.SiLU())
+
+        def forward(self, x):
+            return self.down(self.body(x) + x)
+
+    class Attention(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.split = [channels // 8, channels // 8, channels]
+            self.qkv = nn.Conv2d(channels, sum(self.split), 1)
+            self.gamma = nn.Parameter(torch.zeros(1))
+
+        def forward(self, x):
+            q, k, v = self.qkv(x).flatten(2).split(self.split, 1)
+            weights = torch.bmm(q.transpose(1, 2), k).softmax(-1)
+            out = torch.bmm(v, weights.transpose(1, 2)).view(x.shape)
+            return self.gamma * out + x
+
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.mean((2, 3))
+
+    return Block, Attention, Mean
+
+
+def mnist_resnet(torch):
+    nn = torch.nn
+    Block, _, Mean = residual_parts(torch)
+    return nn.Sequential(
+        nn.Conv2d(1, 64, 3, 1, 1), nn.SiLU(), Block(64, 128), Block(128, 256),
+        Block(256, 512), nn.SiLU(), Mean(), nn.Linear(512, 1))
+
+
+def table1(torch):
+    nn = torch.nn
+    Block, Attention, Mean = residual_parts(torch)
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 3, 1, 1), nn.SiLU(), Block(64), Block(64, 64),
+        Block(64), Block(64, 128), Attention(128), Block(128),
+        Block(128, 256), Block(256), Block(256, 512), nn.SiLU(), Mean(),
+        nn.Linear(512, 1))
+
+
+SMALL = Shape(digits, 128, 1, 28)
+MNIST_RESNET = Shape(mnist_resnet, 32, 1, 28)
+TABLE1 = Shape(table1, 8, 3, 32)
+
+
+def build_network(torch, shape, layout, traced, frozen):
+    torch.manual_seed(1)
+    net = shape.build(torch).to(memory_format=layout)
     for p in net.parameters():
         p.requires_grad = not frozen
     if traced:
-        x = torch.rand(BATCH, 1, SIZE, SIZE).contiguous(memory_format=layout)
-        net = torch.jit.trace(net, x)
+        net = torch.jit.trace(net, shape.uniform(torch, layout))
     return net
 
 
-def uniform(torch, layout):
-    x = torch.empty(BATCH, 1, SIZE, SIZE).uniform_(-1, 1)
-    return x.contiguous(memory_format=layout)
+def chain(shape, steps):
+    """Chains from uniform noise; the parameters need no gradient, so none is
+    computed."""
+    def case(torch, layout, traced):
+        net = build_network(torch, shape, layout, traced, frozen=True)
+        ones = torch.ones(shape.batch, 1)
+        noise = shape.empty(torch, layout)
+
+        def run():
+            x = shape.uniform(torch, layout)
+            for _ in range(steps):
+                x.add_(noise.normal_(0, 0.005)).clamp_(-1, 1).requires_grad_()
+                grad, = torch.autograd.grad(net(x), x, ones)
+                x = x.detach()
+                x.sub_(grad.clamp_(-0.03, 0.03), alpha=10).clamp_(-1, 1)
+            return x
+        return run
+    return case
 
 
-def chain_small(torch, layout, traced):
-    """128 chains from uniform noise, 60 steps; the parameters need no
-    gradient, so none is computed."""
-    net = build_network(torch, layout, traced, frozen=True)
-    ones = torch.ones(BATCH, 1)
-    noise = torch.empty(BATCH, 1, SIZE, SIZE).contiguous(memory_format=layout)
-
-    def run():
-        x = uniform(torch, layout)
-        for _ in range(STEPS):
-            x.add_(noise.normal_(0, 0.005)).clamp_(-1, 1).requires_grad_()
-            grad, = torch.autograd.grad(net(x), x, ones)
-            x = x.detach()
-            x.sub_(grad.clamp_(-0.03, 0.03), alpha=10).clamp_(-1, 1)
-        return x
-    return run
-
-
-def update_small(torch, layout, traced):
-    """Energies of 128 + 128 states in one pass, NLL with energy L2 0.1,
+def update(shape):
+    """Energies of data and chains in one pass, NLL with energy L2 0.1,
     gradient, clip of its norm, Adam."""
-    net = build_network(torch, layout, traced, frozen=False)
-    parameters = list(net.parameters())
-    adam = torch.optim.Adam(parameters, 1e-4, betas=(0.0, 0.999))
-    data, chains = uniform(torch, layout), uniform(torch, layout)
+    def case(torch, layout, traced):
+        net = build_network(torch, shape, layout, traced, frozen=False)
+        parameters = list(net.parameters())
+        adam = torch.optim.Adam(parameters, 1e-4, betas=(0.0, 0.999))
+        data = shape.uniform(torch, layout)
+        chains = shape.uniform(torch, layout)
 
-    def run():
-        adam.zero_grad(set_to_none=True)
-        e_pos, e_neg = net(torch.cat([data, chains])).chunk(2)
-        loss = (e_pos.mean() - e_neg.mean()
-                + 0.1 * (e_pos.square() + e_neg.square()).mean())
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 0.1)
-        adam.step()
-    return run
+        def run():
+            adam.zero_grad(set_to_none=True)
+            e_pos, e_neg = net(torch.cat([data, chains])).chunk(2)
+            loss = (e_pos.mean() - e_neg.mean()
+                    + 0.1 * (e_pos.square() + e_neg.square()).mean())
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 0.1)
+            adam.step()
+        return run
+    return case
 
 
 def kl_small(kept):
@@ -101,15 +181,14 @@ def kl_small(kept):
     the last `kept` steps, by create_graph. The energy at the end of the path
     is that of a copy, so that only the path has a gradient."""
     def case(torch, layout, traced):
-        net = build_network(torch, layout, traced, frozen=False)
-        frozen = build_network(torch, layout, traced, frozen=True)
+        net = build_network(torch, SMALL, layout, traced, frozen=False)
+        frozen = build_network(torch, SMALL, layout, traced, frozen=True)
         parameters = list(net.parameters())
-        ones = torch.ones(BATCH, 1)
-        noise = torch.empty(BATCH, 1, SIZE, SIZE).contiguous(
-            memory_format=layout)
+        ones = torch.ones(SMALL.batch, 1)
+        noise = SMALL.empty(torch, layout)
 
         def run():
-            x = uniform(torch, layout)
+            x = SMALL.uniform(torch, layout)
             for _ in range(KL_STEPS - kept):
                 x.add_(noise.normal_(0, 0.005)).clamp_(-1, 1).requires_grad_()
                 grad, = torch.autograd.grad(frozen(x), x, ones)
@@ -148,13 +227,21 @@ def blas_in_use():
     return "; ".join(dict.fromkeys(found)) or "none seen"
 
 
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def worker(request):
     import torch
     torch.set_num_threads(request["threads"])
     layout = (torch.channels_last if request["channels_last"]
               else torch.contiguous_format)
-    case = {"chain-small": chain_small, "update-small": update_small,
+    case = {"chain-small": chain(SMALL, 60),
+            "chain-mnist-resnet": chain(MNIST_RESNET, 10),
+            "chain-table1": chain(TABLE1, 4),
+            "update-small": update(SMALL), "update-table1": update(TABLE1),
             "kl1-small": kl_small(1), "klall-small": kl_small(KL_STEPS)}
+    before = peak_mb()
     run = case[request["case"]](torch, layout, request["traced"])
     for _ in range(3):  # traced code is compiled in its first runs
         run()
@@ -167,6 +254,7 @@ def worker(request):
               if "MKL-DNN" in line or "oneDNN" in line]
     print(json.dumps({
         "median_ms": statistics.median(times), "min_ms": min(times),
+        "peak_mb": peak_mb() - before,
         "machinery": "PyTorch %s; %s; BLAS: %s; %d threads" % (
             torch.__version__, " ".join(onednn) or "no oneDNN", blas_in_use(),
             torch.get_num_threads())}))
@@ -240,9 +328,10 @@ def compare(python, options, case):
                                          ours[0]["threads"]))
     print("  PyTorch: %s; %s" % (theirs[0]["machinery"], describe(best)))
     print("%s: libebm %.2f ms, PyTorch %.2f ms (medians of %d rounds), "
-          "libebm is %.2f times as fast"
-          % (case, ebm_ms, torch_ms, options.rounds, torch_ms / ebm_ms),
-          flush=True)
+          "libebm is %.2f times as fast; the case adds %.0f MB there to the "
+          "process"
+          % (case, ebm_ms, torch_ms, options.rounds, torch_ms / ebm_ms,
+             theirs[0]["peak_mb"]), flush=True)
 
 
 def positive(text):

@@ -5,7 +5,9 @@
  *
  * prints one line of JSON a case. Each case runs once to warm up (workspace,
  * caches, threads) and then R times; the median is the figure to quote, the
- * minimum says how quiet the machine was.
+ * minimum says how quiet the machine was. Memory a sample is what the case
+ * added to the process's peak, by the samples of a run: the model, its
+ * gradient and moments, and the workspace of all threads are in it.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <ctype.h>
@@ -53,7 +55,8 @@ static double now_ms(void)
     return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
-/* Of the whole process: the cases before this one count too. */
+/* Of the whole process: the cases before this one count too, so memory is
+   measured with one --case. */
 static double peak_rss_mb(void)
 {
     struct rusage usage;
@@ -92,7 +95,8 @@ static void run_case(const bench_case *bench, const settings *s)
     double *ms = calloc(repeat, sizeof *ms);
     if (ms == NULL)
         fail(EXIT_FAILURE, "no memory for %zu times", repeat);
-    void *work = bench->create(context);
+    double before = peak_rss_mb();
+    void *work = bench->create(bench, context);
     bench->run(work);
     for (size_t i = 0; i < repeat; i++) {
         double start = now_ms();
@@ -103,9 +107,11 @@ static void run_case(const bench_case *bench, const settings *s)
     double median = (ms[(repeat - 1) / 2] + ms[repeat / 2]) / 2.0;
 
     printf("{\"case\": \"%s\", \"threads\": %.0f, \"median_ms\": %.3f, "
-           "\"min_ms\": %.3f, \"peak_rss_mb\": %.1f, \"repeat\": %zu, "
+           "\"min_ms\": %.3f, \"peak_rss_mb\": %.1f, "
+           "\"peak_mb_per_sample\": %.2f, \"repeat\": %zu, "
            "\"machinery\": ",
-           bench->name, threads, median, ms[0], peak_rss_mb(), repeat);
+           bench->name, threads, median, ms[0], peak_rss_mb(),
+           (peak_rss_mb() - before) / (double)bench_samples(bench), repeat);
     print_json_text(ebm_context_machinery(context));
     puts("}");
     fflush(stdout);
@@ -129,7 +135,7 @@ static long parse_number(const char *option, const char *text, long most)
 static void list_cases(void)
 {
     for (size_t i = 0; i < bench_case_count; i++)
-        printf("%-14s %s\n", bench_cases[i].name, bench_cases[i].text);
+        printf("%-18s %s\n", bench_cases[i].name, bench_cases[i].text);
 }
 
 static void parse(int argc, char **argv, settings *s)

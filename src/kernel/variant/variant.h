@@ -18,12 +18,45 @@ void EBM_KERNEL(swish_tangent)(size_t n, float *x, float *slope, float *t,
                                float *bend);
 void EBM_KERNEL(bend_multiply)(size_t n, const float *slope, const float *bend,
                                float *g, float *tg);
+void EBM_KERNEL(square)(size_t n, float *x, float *slope);
+void EBM_KERNEL(square_tangent)(size_t n, float *x, float *slope, float *t,
+                                float *bend);
+void EBM_KERNEL(softplus)(size_t n, float *x, float *slope);
+void EBM_KERNEL(softplus_tangent)(size_t n, float *x, float *slope, float *t,
+                                  float *bend);
+void EBM_KERNEL(softmax)(size_t rows, size_t columns, size_t stride, float *s);
+void EBM_KERNEL(softmax_slope)(size_t rows, size_t columns, size_t stride,
+                               const float *p, float *g);
+void EBM_KERNEL(softmax_bend)(size_t rows, size_t columns, size_t stride,
+                              const float *p, const float *tp, float *g,
+                              float *tg);
 void EBM_KERNEL(scale_rows)(size_t rows, size_t columns, const float *scale,
                             const float *from, float *to);
 void EBM_KERNEL(add_bias)(size_t rows, size_t columns, const float *bias,
                           float *y);
 void EBM_KERNEL(column_sums)(size_t rows, size_t columns, const float *y,
                              int accumulate, float *sum);
+void EBM_KERNEL(scale_columns)(size_t rows, size_t columns, const float *scale,
+                               const float *from, float *to);
+void EBM_KERNEL(column_dots)(size_t rows, size_t columns, const float *a,
+                             const float *b, float *sum);
+double EBM_KERNEL(dot)(size_t n, const float *a, const float *b);
+void EBM_KERNEL(channel_sums)(size_t rows, size_t channels, const float *x,
+                              double *sum);
+void EBM_KERNEL(channel_squares)(size_t rows, size_t channels, const float *x,
+                                 const float *mean, double *sum);
+void EBM_KERNEL(channel_products)(size_t rows, size_t channels, const float *a,
+                                  const float *b, double *sum,
+                                  double *product_sum);
+void EBM_KERNEL(normalise)(size_t rows, size_t channels,
+                           const ebm_norm_rows *norm, float *x, float *normal);
+void EBM_KERNEL(combine)(size_t rows, size_t channels,
+                         const ebm_combination *k, const float *a,
+                         const float *b, float *to);
+void EBM_KERNEL(pool)(const ebm_conv_shape *shape, int exclude_pad,
+                      const float *image, float *out);
+void EBM_KERNEL(unpool)(const ebm_conv_shape *shape, int exclude_pad,
+                        const float *out, float *image);
 void EBM_KERNEL(im2col)(const ebm_conv_shape *shape, const float *image,
                         float *padded, float *columns);
 void EBM_KERNEL(col2im)(const ebm_conv_shape *shape, const float *columns,

@@ -67,6 +67,14 @@ static inline float vec_sum(vec v)
     return sum;
 }
 
+static inline float vec_largest(vec v)
+{
+    float largest = v[0];
+    for (int i = 1; i < VEC_LANES; i++)
+        largest = v[i] > largest ? v[i] : largest;
+    return largest;
+}
+
 /* Sum of the lanes of a vector of counters. */
 static inline uint64_t vec_count(vec_int v)
 {
@@ -103,6 +111,10 @@ static inline vec vec_log(vec a)
 {
     return (vec)Sleef_logf16_u35avx512f((__m512)a);
 }
+static inline vec vec_log1p(vec a)
+{
+    return (vec)Sleef_log1pf16_u10avx512f((__m512)a);
+}
 /* Sine and cosine of pi a. */
 static inline void vec_sincospi(vec a, vec *sine, vec *cosine)
 {
@@ -136,6 +148,10 @@ static inline vec vec_log(vec a)
 {
     return (vec)Sleef_logf8_u35avx2((__m256)a);
 }
+static inline vec vec_log1p(vec a)
+{
+    return (vec)Sleef_log1pf8_u10avx2((__m256)a);
+}
 static inline void vec_sincospi(vec a, vec *sine, vec *cosine)
 {
     Sleef___m256_2 both = Sleef_sincospif8_u35avx2((__m256)a);
@@ -166,6 +182,10 @@ static inline vec vec_exp(vec a)
 static inline vec vec_log(vec a)
 {
     return (vec)Sleef_logf4_u35sse2((__m128)a);
+}
+static inline vec vec_log1p(vec a)
+{
+    return (vec)Sleef_log1pf4_u10sse2((__m128)a);
 }
 static inline void vec_sincospi(vec a, vec *sine, vec *cosine)
 {
@@ -203,6 +223,12 @@ static inline vec vec_log(vec a)
 {
     for (int i = 0; i < VEC_LANES; i++)
         a[i] = Sleef_logf_u35(a[i]);
+    return a;
+}
+static inline vec vec_log1p(vec a)
+{
+    for (int i = 0; i < VEC_LANES; i++)
+        a[i] = Sleef_log1pf_u10(a[i]);
     return a;
 }
 static inline void vec_sincospi(vec a, vec *sine, vec *cosine)

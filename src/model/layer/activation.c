@@ -36,8 +36,8 @@ static void leaky_relu_forward(const ebm_layer *layer,
                                float *y)
 {
     (void)x;
-    pass->kernels->leaky_relu(elements(layer, pass->n),
-                              (float)layer->slope, y, pass->saved);
+    pass->kernels->leaky_relu(elements(layer, pass->n), (float)layer->slope, y,
+                              pass->saved);
 }
 
 static void swish_tangent_forward(const ebm_layer *layer,
@@ -49,13 +49,49 @@ static void swish_tangent_forward(const ebm_layer *layer,
                                  pass->bend);
 }
 
-static void swish_tangent_backward(const ebm_layer *layer,
-                                   const ebm_layer_pass *pass, const float *dy,
-                                   const float *tdy, float *dx, float *tdx)
+/* What tangent_forward left in `bend` is f''(x) x'. */
+static void curved_tangent_backward(const ebm_layer *layer,
+                                    const ebm_layer_pass *pass,
+                                    const float *dy, const float *tdy,
+                                    float *dx, float *tdx)
 {
     (void)dy, (void)tdy;
     pass->kernels->bend_multiply(elements(layer, pass->n), pass->saved,
                                  pass->bend, dx, tdx);
+}
+
+static void square_forward(const ebm_layer *layer, const ebm_layer_pass *pass,
+                           const float *x, float *y)
+{
+    (void)x;
+    pass->kernels->square(elements(layer, pass->n), y, pass->saved);
+}
+
+static void square_tangent_forward(const ebm_layer *layer,
+                                   const ebm_layer_pass *pass, const float *x,
+                                   const float *tx, float *y, float *ty)
+{
+    (void)x, (void)tx;
+    pass->kernels->square_tangent(elements(layer, pass->n), y, pass->saved, ty,
+                                  pass->bend);
+}
+
+static void softplus_forward(const ebm_layer *layer,
+                             const ebm_layer_pass *pass, const float *x,
+                             float *y)
+{
+    (void)x;
+    pass->kernels->softplus(elements(layer, pass->n), y, pass->saved);
+}
+
+static void softplus_tangent_forward(const ebm_layer *layer,
+                                     const ebm_layer_pass *pass,
+                                     const float *x, const float *tx, float *y,
+                                     float *ty)
+{
+    (void)x, (void)tx;
+    pass->kernels->softplus_tangent(elements(layer, pass->n), y, pass->saved,
+                                    ty, pass->bend);
 }
 
 /* Piecewise linear: no second derivative, except at the kink. */
@@ -78,21 +114,23 @@ static void leaky_relu_tangent_backward(const ebm_layer *layer,
     backward(layer, pass, tdy, tdx);
 }
 
-#define ACTIVATION(name, function)                       \
-    const ebm_layer_ops ebm_layer_##name = {             \
-        .kind = #name,                                   \
-        .in_place = 1,                                   \
-        .saved_size = saved_size,                        \
-        .forward = function##_forward,                   \
-        .backward = backward,                            \
-        .tangent_forward = function##_tangent_forward,   \
-        .tangent_backward = function##_tangent_backward, \
+#define ACTIVATION(name, function, second)             \
+    const ebm_layer_ops ebm_layer_##name = {           \
+        .kind = #name,                                 \
+        .in_place = 1,                                 \
+        .saved_size = saved_size,                      \
+        .forward = function##_forward,                 \
+        .backward = backward,                          \
+        .tangent_forward = function##_tangent_forward, \
+        .tangent_backward = second##_tangent_backward, \
     }
 
-ACTIVATION(swish, swish);
+ACTIVATION(swish, swish, curved);
+ACTIVATION(square, square, curved);
+ACTIVATION(softplus, softplus, curved);
 /* ReLU is the leaky one with slope 0. */
-ACTIVATION(relu, leaky_relu);
-ACTIVATION(leaky_relu, leaky_relu);
+ACTIVATION(relu, leaky_relu, leaky_relu);
+ACTIVATION(leaky_relu, leaky_relu, leaky_relu);
 
 static ebm_status append_activation(ebm_network *network,
                                     const ebm_layer_ops *ops, double slope)
@@ -112,6 +150,19 @@ static ebm_status append_swish(ebm_network *network, const double *arguments)
 {
     (void)arguments;
     return ebm_append_swish(network);
+}
+
+static ebm_status append_square(ebm_network *network, const double *arguments)
+{
+    (void)arguments;
+    return append_activation(network, &ebm_layer_square, 0);
+}
+
+static ebm_status append_softplus(ebm_network *network,
+                                  const double *arguments)
+{
+    (void)arguments;
+    return append_activation(network, &ebm_layer_softplus, 0);
 }
 
 static ebm_status append_relu(ebm_network *network, const double *arguments)
@@ -140,6 +191,8 @@ static ebm_status append_leaky_relu(ebm_network *network,
     }
 
 ROW(swish, NULL);
+ROW(square, NULL);
+ROW(softplus, NULL);
 ROW(relu, NULL);
 ROW(leaky_relu, "slope");
 
@@ -147,6 +200,18 @@ ebm_status ebm_network_swish(ebm_network *network)
 {
     EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
     return ebm_network_add(network, &ebm_row_swish, NULL);
+}
+
+ebm_status ebm_network_square(ebm_network *network)
+{
+    EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
+    return ebm_network_add(network, &ebm_row_square, NULL);
+}
+
+ebm_status ebm_network_softplus(ebm_network *network)
+{
+    EBM_CHECK_HANDLE(network, EBM_TYPE_NETWORK);
+    return ebm_network_add(network, &ebm_row_softplus, NULL);
 }
 
 ebm_status ebm_network_relu(ebm_network *network)

@@ -55,6 +55,7 @@ struct ebm_layer {
     ebm_network_weights weights; /* how a convolution's or dense layer's are
                                     derived from the parameters */
     double slope;               /* leaky ReLU */
+    int exclude_pad;            /* avg_pool: zeros around are not counted */
     size_t groups;              /* norms */
     double epsilon;
     size_t classes; /* class_affine */

@@ -20,9 +20,3 @@ ebm_status ebm_append_avg_pool(ebm_network *n, size_t k, size_t s, size_t p,
     (void)k, (void)s, (void)p, (void)c;
     return pending(n);
 }
-ebm_status ebm_append_class_affine(ebm_network *n, const char *part,
-                                   size_t classes)
-{
-    (void)part, (void)classes;
-    return pending(n);
-}

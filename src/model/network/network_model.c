@@ -56,8 +56,8 @@ static size_t choose_slab(const ebm_model *model)
     int many = model->parameter_count > MANY_PARAMETERS;
     size_t slab = many ? LARGEST_SHARED_SLAB : LARGEST_SLAB;
     size_t most = many ? SHARED_SLAB_FLOATS : SLAB_FLOATS;
-    while (slab > 1 && ebm_network_workspace(model, EBM_PASS_INPUT_GRADIENT,
-                                             slab) > most)
+    while (slab > 1 &&
+           ebm_network_workspace(model, EBM_PASS_INPUT_GRADIENT, slab) > most)
         slab /= 2;
     return slab;
 }
@@ -106,8 +106,7 @@ static ebm_status copy_layers(ebm_context *context, ebm_network_model *self,
     self->rows = ebm_alloc(context, end->rows, sizeof *self->rows);
     self->state = ebm_alloc_zero(
         context, ebm_round_up(end->state_count, EBM_LANES), sizeof(float));
-    self->derived =
-        ebm_alloc_zero(context, end->derived_count, sizeof(float));
+    self->derived = ebm_alloc_zero(context, end->derived_count, sizeof(float));
     if (!self->layers || !self->rows || !self->state || !self->derived)
         return ebm_out_of_memory(context, "the layers of a network");
     memcpy(self->layers, network->layers, end->layers * sizeof *self->layers);
@@ -141,9 +140,8 @@ ebm_status ebm_network_make_model(const ebm_network *network, uint64_t seed,
     model->ops = &network_ops;
     ebm_network_model *self = ebm_alloc_zero(context, 1, sizeof *self);
     model->self = self;
-    ebm_status status = self
-                            ? copy_layers(context, self, network)
-                            : ebm_out_of_memory(context, "a network model");
+    ebm_status status = self ? copy_layers(context, self, network)
+                             : ebm_out_of_memory(context, "a network model");
     if (status != EBM_OK) {
         ebm_object_release(model);
         return status;

@@ -71,8 +71,8 @@ typedef struct journey {
     const ebm_slab *slab;
     ebm_pass_mode mode;
     layout layout;
-    float *param_grad;               /* the model's own */
-    size_t saved[EBM_MOST_LAYERS];   /* where each layer's array lies */
+    float *param_grad;                    /* the model's own */
+    size_t saved[EBM_MOST_LAYERS];        /* where each layer's array lies */
     const float *inputs[EBM_MOST_LAYERS]; /* of each layer, when kept */
 } journey;
 
@@ -80,11 +80,11 @@ ebm_layer_pass ebm_network_layer_pass(const ebm_model *model, size_t index)
 {
     const ebm_network_model *self = model->self;
     const ebm_layer *layer = self->layers + index;
-    return (ebm_layer_pass){
-        .kernels = ebm_context_of(model)->kernels,
-        .parameters = model->parameters + layer->parameter_offset,
-        .derived = self->derived + layer->derived_offset,
-        .with_bias = 1};
+    return (ebm_layer_pass){.kernels = ebm_context_of(model)->kernels,
+                            .parameters =
+                                model->parameters + layer->parameter_offset,
+                            .derived = self->derived + layer->derived_offset,
+                            .with_bias = 1};
 }
 
 static ebm_layer_pass pass_of(const journey *j, size_t i)

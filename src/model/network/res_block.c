@@ -47,8 +47,8 @@ static ebm_status append(ebm_network *network, const double *arguments)
     if (kind == EBM_RES_PLAIN)
         return EBM_OK;
     size_t out = kind == EBM_RES_DOWN ? channels : 2 * channels;
-    EBM_TRY(ebm_append_conv2d(network, "down", out, 3, 1, 1,
-                              EBM_WEIGHTS_PLAIN));
+    EBM_TRY(
+        ebm_append_conv2d(network, "down", out, 3, 1, 1, EBM_WEIGHTS_PLAIN));
     EBM_TRY(ebm_append_avg_pool(network, 3, 2, 1, 1));
     return ebm_append_swish(network);
 }

@@ -11,17 +11,15 @@ extern const ebm_row_ops ebm_row_flatten;
 extern const ebm_row_ops ebm_row_leaky_relu;
 extern const ebm_row_ops ebm_row_relu;
 extern const ebm_row_ops ebm_row_res_block;
+extern const ebm_row_ops ebm_row_class_affine;
+extern const ebm_row_ops ebm_row_self_attention;
+extern const ebm_row_ops ebm_row_softplus;
+extern const ebm_row_ops ebm_row_square;
 extern const ebm_row_ops ebm_row_swish;
 
 const ebm_row_ops *const ebm_row_kinds[] = {
-    &ebm_row_conv2d,
-    &ebm_row_dense,
-    &ebm_row_flatten,
-    &ebm_row_leaky_relu,
-    &ebm_row_relu,
-    &ebm_row_res_block,
-    &ebm_row_swish,
-    NULL,
+    &ebm_row_conv2d, &ebm_row_dense,     &ebm_row_flatten, &ebm_row_leaky_relu,
+    &ebm_row_relu,   &ebm_row_res_block, &ebm_row_swish,   NULL,
 };
 
 const ebm_row_ops *ebm_row_kind(const char *kind)

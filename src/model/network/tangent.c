@@ -197,8 +197,7 @@ ebm_status ebm_network_tangent(const ebm_model *model,
     j.self = model->self;
     j.slab = slab;
     j.layout = lay_out(j.self, slab->n);
-    j.param_grad =
-        ebm_model_own_gradient(model, slab->root, slab->param_grad);
+    j.param_grad = ebm_model_own_gradient(model, slab->root, slab->param_grad);
     forward(&j);
     backward(&j);
     return EBM_OK;
