@@ -67,7 +67,7 @@ static void build_loss(lesson *l)
 static ebm_status train_step(lesson *l)
 {
     size_t batch = (size_t)l->s.batch;
-    PASS(ebm_dataset_next(l->digits, batch, l->data, NULL));
+    PASS(ebm_dataset_next(l->images, batch, l->data, NULL));
 
     PASS(ebm_buffer_draw(l->buffer, l->chains));
     PASS(ebm_sampler_run(l->langevin, l->model, l->chains));
@@ -96,7 +96,7 @@ int main(int argc, char **argv)
     if (model != NULL) {
         lesson_sample_saved(&l, model, snapshots, SNAPSHOTS);
     } else {
-        lesson_open_digits(&l);
+        lesson_open_images(&l);
         lesson_build(&l, TRAIN_STEPS);
         fill_buffer(&l);
         build_loss(&l);

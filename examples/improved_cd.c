@@ -28,6 +28,7 @@
 
 #include <ebm/ebm.h>
 
+#include "common/colour.h"
 #include "common/lesson.h"
 #include "common/try.h"
 
@@ -44,6 +45,10 @@ enum {
    distance to the nearest of the others. The library counts the entropy in
    nats, of which that mean is one of d parts, d pixels. */
 static const double opt_weight = 1.0, ent_weight = 0.3;
+
+/* With --preset, colour: an energy that is a sum over scales. Chains follow
+   the sum, the likelihood sees the mean, and each scale's own squares. */
+static const double colour_l2 = 1.0;
 
 static const size_t snapshots[] = {0,  8,   16,  24,  32,  40,
                                    64, 128, 256, 400, 600, SAMPLE_STEPS};
@@ -77,11 +82,14 @@ static void build_losses(lesson *l)
 {
     ebm_context *context = l->context;
     TRY(ebm_loss_create(context, EBM_LOSS_NLL, &l->loss));
-    TRY(ebm_loss_set(l->loss, EBM_LOSS_ENERGY_L2, 0.1));
+    TRY(ebm_loss_set(l->loss, EBM_LOSS_ENERGY_L2,
+                     l->s.preset != NULL ? colour_l2 : 0.1));
+    TRY(ebm_loss_set(l->loss, EBM_LOSS_PARTS, EBM_PARTS_MEAN));
 
     TRY(ebm_loss_create(context, EBM_LOSS_KL, &l->kl));
     TRY(ebm_loss_set(l->kl, EBM_LOSS_KL_DIRECTION, EBM_KL_MINIMISE));
     TRY(ebm_loss_set(l->kl, EBM_LOSS_OPT_WEIGHT, opt_weight));
+    TRY(ebm_loss_set(l->kl, EBM_LOSS_PARTS, EBM_PARTS_MEAN));
     TRY(ebm_loss_set_entropy_reference(l->kl, l->buffer, NEIGHBOURS));
     TRY(ebm_sampler_set(l->langevin, EBM_SAMPLER_KEEP_STEPS, KL_STEPS));
 }
@@ -109,7 +117,7 @@ static ebm_status weigh_entropy(lesson *l)
 static ebm_status train_step(lesson *l)
 {
     size_t batch = (size_t)l->s.batch;
-    PASS(ebm_dataset_next(l->digits, batch, l->data, NULL));
+    PASS(ebm_dataset_next(l->images, batch, l->data, NULL));
     PASS(weigh_entropy(l));
 
     PASS(ebm_buffer_draw(l->buffer, l->chains));
@@ -124,25 +132,36 @@ static ebm_status train_step(lesson *l)
 
 int main(int argc, char **argv)
 {
-    const char *model = NULL;
-    const option_row own[] = {{"model", "FILE",
-                               "sample from this model, do not train",
-                               .text = &model}};
+    const char *model = NULL, *preset = NULL, *variant = "paper";
+    uint64_t width = 0;
+    const option_row own[] = {
+        {"model", "FILE", "sample from this model, do not train",
+         .text = &model},
+        {"preset", "NAME", "network for a folder of PNG files as --data",
+         .text = &preset},
+        {"variant", "KIND", "the preset's: paper or code", .text = &variant},
+        {"width", "W", "the preset's channels, 0 for its own",
+         .number = &width, .maximum = 4096}};
     settings s = settings_parse(
         argc, argv,
         "Trains an energy-based model on images of digits by maximum "
-        "likelihood and\nthe KL term of Du et al. 2020. Writes samples.png, "
-        "chain.png, energies.png,\nmetrics.csv, buffer.npy and "
-        "model.safetensors.",
+        "likelihood and\nthe KL term of Du et al. 2020; with --preset on "
+        "images in colour. Writes\nsamples.png, chain.png, energies.png, "
+        "metrics.csv, buffer.npy and\nmodel.safetensors.",
         own, sizeof own / sizeof own[0]);
+    s.preset = preset;
+    s.variant = variant;
+    s.width = width;
 
     lesson l = lesson_begin(&s);
+    if (preset != NULL)
+        l.recipe = &colour_recipe;
     ebm_status status = EBM_OK;
     lesson_check_pictures(&l); /* a wrong folder shows at once */
     if (model != NULL) {
         lesson_sample_saved(&l, model, snapshots, SNAPSHOTS);
     } else {
-        lesson_open_digits(&l);
+        lesson_open_images(&l);
         lesson_build(&l, TRAIN_STEPS);
         fill_buffer(&l);
         build_losses(&l);

@@ -68,7 +68,7 @@ static void fill_buffer(lesson *l, const options *o)
 {
     ebm_context *context = l->context;
     TRY(ebm_buffer_set(l->buffer, EBM_BUFFER_FRESH_RATE, o->redraw));
-    TRY(ebm_buffer_fill_data(l->buffer, l->digits, BUFFER_STATES));
+    TRY(ebm_buffer_fill_data(l->buffer, l->images, BUFFER_STATES));
 }
 
 /*
@@ -133,7 +133,7 @@ static void build_loss(lesson *l, const options *o)
 static ebm_status train_step(lesson *l)
 {
     size_t batch = (size_t)l->s.batch;
-    PASS(ebm_dataset_next(l->digits, batch, l->data, NULL));
+    PASS(ebm_dataset_next(l->images, batch, l->data, NULL));
 
     PASS(ebm_buffer_draw(l->buffer, l->chains));
     PASS(ebm_sampler_run(l->langevin, l->model, l->chains));
@@ -192,7 +192,7 @@ static void draw_strips(lesson *l, const ebm_model *other, size_t last)
 {
     ebm_context *context = l->context;
     float *digits = try_allocate(STRIP_ROWS * l->elements, sizeof *digits);
-    TRY(ebm_dataset_read(l->digits, 0, STRIP_ROWS, digits, NULL));
+    TRY(ebm_dataset_read(l->images, 0, STRIP_ROWS, digits, NULL));
     interrupt_catch(); /* strips can be cut short as well */
     draw_strip(l, l->model, NULL, last, "strip_noise.png");
     draw_strip(l, l->model, digits, last, "strip_digit.png");
@@ -256,8 +256,8 @@ int main(int argc, char **argv)
     check_writable(s.out, "strip_digit.png");
     if (o.model != NULL)
         check_writable(s.out, "strip_du_mordatch.png");
-    lesson_open_digits(&l);
-    if (ebm_dataset_count(l.digits) < STRIP_ROWS)
+    lesson_open_images(&l);
+    if (ebm_dataset_count(l.images) < STRIP_ROWS)
         fail(EXIT_USAGE, "--data: a strip takes %d images", STRIP_ROWS);
     if (o.model != NULL) /* before the training: a wrong name shows at once */
         other = lesson_load(&l, "model", o.model);

@@ -1,6 +1,7 @@
 #include "digits.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "files.h"
 #include "try.h"
@@ -19,24 +20,29 @@ char *digits_find(const char *data)
     return path;
 }
 
-ebm_dataset *digits_open(ebm_context *context, const char *path, uint64_t seed)
+static ebm_dataset *open_digits(ebm_context *context, const settings *s)
 {
     ebm_dataset *digits = NULL;
     size_t height, width;
-    if (ebm_dataset_create_idx(context, path, NULL, seed, &digits) != EBM_OK)
+    char *path = digits_find(s->data);
+    if (path == NULL)
+        return NULL;
+    if (ebm_dataset_create_idx(context, path, NULL, s->seed, &digits) !=
+        EBM_OK)
         fail(EXIT_USAGE, "--data: %s", ebm_context_last_error(context));
     TRY(ebm_dataset_set(digits, EBM_DATASET_NOISE_STD, noise_std));
     TRY(ebm_dataset_shape(digits, &height, &width, NULL));
     printf("data: %s, %zu images of %zu x %zu\n", path,
            ebm_dataset_count(digits), height, width);
+    free(path);
     return digits;
 }
 
 /* Four convolutions that halve the image each, and two dense layers: 76,993
    parameters for 28 x 28. Swish is smooth, which the chains like: they follow
    the gradient of what is built here. */
-ebm_model *digits_model(ebm_context *context, size_t height, size_t width,
-                        size_t channels, uint64_t seed)
+static ebm_model *build(ebm_context *context, const settings *s, size_t height,
+                        size_t width, size_t channels)
 {
     ebm_network *net = NULL;
     ebm_model *model = NULL;
@@ -54,7 +60,7 @@ ebm_model *digits_model(ebm_context *context, size_t height, size_t width,
     TRY(ebm_network_dense(net, 64));
     TRY(ebm_network_swish(net));
     TRY(ebm_network_dense(net, 1));
-    TRY(ebm_model_create_network(net, seed, &model));
+    TRY(ebm_model_create_network(net, s->seed, &model));
     ebm_network_destroy(net);
     return model;
 }
@@ -82,7 +88,7 @@ ebm_sampler *digits_langevin(ebm_context *context, size_t steps)
 
 /* Small clipped steps without momentum keep model and chains from running
    away from each other. */
-ebm_optimizer *digits_adam(ebm_context *context, ebm_model *model)
+static ebm_optimizer *build_adam(ebm_context *context, ebm_model *model)
 {
     ebm_optimizer *adam = NULL;
     TRY(ebm_optimizer_create(context, EBM_OPTIMIZER_ADAM, model, &adam));
@@ -92,3 +98,5 @@ ebm_optimizer *digits_adam(ebm_context *context, ebm_model *model)
     TRY(ebm_optimizer_set(adam, EBM_OPTIMIZER_CLIP_NORM, 0.1));
     return adam;
 }
+
+const recipe digits_recipe = {open_digits, build, digits_langevin, build_adam};

@@ -11,22 +11,15 @@
 
 #include <ebm/ebm.h>
 
+#include "recipe.h"
+
 /* Where the digits are: a file or a folder, or with NULL those that come with
    the examples. NULL when there are none of these; to be freed. */
 char *digits_find(const char *data);
 
-/* Opens them, scaled to [-1, 1], and says how many there are. */
-ebm_dataset *digits_open(ebm_context *context, const char *path,
-                         uint64_t seed);
-
-/* The energy network for images of this shape. */
-ebm_model *digits_model(ebm_context *context, size_t height, size_t width,
-                        size_t channels, uint64_t seed);
-
 /* Langevin steps on it, `steps` in a run. */
 ebm_sampler *digits_langevin(ebm_context *context, size_t steps);
 
-/* The optimizer that goes with it. */
-ebm_optimizer *digits_adam(ebm_context *context, ebm_model *model);
+extern const recipe digits_recipe;
 
 #endif

@@ -17,7 +17,11 @@
 
 lesson lesson_begin(const settings *s)
 {
-    lesson l = {.s = *s, .e_pos = NAN, .e_neg = NAN, .start = seconds_now()};
+    lesson l = {.s = *s,
+                .recipe = &digits_recipe,
+                .e_pos = NAN,
+                .e_neg = NAN,
+                .start = seconds_now()};
     ebm_context *context = NULL;
     /* Else the first file that is opened takes its place and its text. */
     if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
@@ -30,23 +34,20 @@ lesson lesson_begin(const settings *s)
     return l;
 }
 
-/* Returns whether there are digits. */
-static int load_digits(lesson *l)
+/* Returns whether there are images. */
+static int load_images(lesson *l)
 {
     ebm_context *context = l->context;
     size_t batch = (size_t)l->s.batch;
-    char *path = digits_find(l->s.data);
-    if (path == NULL)
+    l->images = l->recipe->open(context, &l->s);
+    if (l->images == NULL)
         return 0;
-    l->digits = digits_open(context, path, l->s.seed);
-    TRY(ebm_dataset_shape(l->digits, &l->height, &l->width, &l->channels));
-    size_t n = ebm_dataset_count(l->digits);
+    TRY(ebm_dataset_shape(l->images, &l->height, &l->width, &l->channels));
+    size_t n = ebm_dataset_count(l->images);
     if (batch > n)
-        fail(EXIT_USAGE, "--batch: %zu is more than the %zu images of %s",
-             batch, n, path);
+        fail(EXIT_USAGE, "--batch: %zu is more than the %zu images", batch, n);
     l->elements = l->height * l->width * l->channels;
     l->data = try_allocate(batch * l->elements, sizeof *l->data);
-    free(path);
     return 1;
 }
 
@@ -60,10 +61,10 @@ static void check_channels(const char *option, const char *path,
              option, path, channels);
 }
 
-void lesson_open_digits(lesson *l)
+void lesson_open_images(lesson *l)
 {
-    if (!load_digits(l))
-        fail(EXIT_USAGE, "no digits found; say where with --data");
+    if (!load_images(l))
+        fail(EXIT_USAGE, "no images found; say where with --data");
     check_channels("data", l->s.data != NULL ? l->s.data : "the data",
                    l->channels);
 }
@@ -76,9 +77,9 @@ void lesson_build(lesson *l, size_t steps)
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         check_writable(l->s.out, files[i]);
     l->model =
-        digits_model(context, l->height, l->width, l->channels, l->s.seed);
-    l->langevin = digits_langevin(context, steps);
-    l->adam = digits_adam(context, l->model);
+        l->recipe->model(context, &l->s, l->height, l->width, l->channels);
+    l->langevin = l->recipe->langevin(context, steps);
+    l->adam = l->recipe->adam(context, l->model);
     TRY(ebm_buffer_create(context, BUFFER_STATES, l->height, l->width,
                           l->channels, l->s.seed, &l->buffer));
     TRY(ebm_buffer_set(l->buffer, EBM_BUFFER_POLICY, EBM_BUFFER_FIFO));
@@ -130,6 +131,7 @@ ebm_status lesson_train(lesson *l, lesson_step step)
     ebm_context *context = l->context;
     const char *out = l->s.out;
     metrics log;
+    double decay = 0.0;
     interrupt_catch();
     metrics_open(&log, context, out, (size_t)l->s.iterations,
                  report_with_kl(l) != NULL);
@@ -140,6 +142,12 @@ ebm_status lesson_train(lesson *l, lesson_step step)
         fprintf(stderr, "error: diverged in iteration %zu: %s\n", l->done + 1,
                 ebm_context_last_error(context));
     metrics_close(&log, out);
+    /* Adam may keep an average of the weights, which samples better. */
+    if (l->done > 0 &&
+        ebm_optimizer_get(l->adam, EBM_OPTIMIZER_EMA_DECAY, &decay) ==
+            EBM_OK &&
+        decay > 0.0)
+        TRY(ebm_optimizer_swap_average(l->adam));
     TRY(ebm_model_save(l->model, path_in(out, "model.safetensors")));
     TRY(npy_write_buffer(path_in(out, "buffer.npy"), l->buffer, l->height,
                          l->width, l->channels));
@@ -186,7 +194,7 @@ double lesson_sample(lesson *l, const size_t *steps, size_t count)
     TRY(ebm_chains_init_uniform(chains, -1.0, 1.0));
 
     strip film;
-    ebm_sampler *langevin = digits_langevin(context, steps[count - 1]);
+    ebm_sampler *langevin = l->recipe->langevin(context, steps[count - 1]);
     strip_begin(&film, chains, GRID, steps, count);
     TRY(ebm_sampler_set_observer(langevin, 1, strip_observe, &film));
     lesson_walk(l, langevin, l->model, chains);
@@ -210,7 +218,7 @@ ebm_model *lesson_load(lesson *l, const char *option, const char *file)
     if (ebm_model_load(context, file, &model) != EBM_OK)
         fail(EXIT_USAGE, "--%s: %s", option, ebm_context_last_error(context));
     TRY(ebm_model_shape(model, &height, &width, &channels));
-    if (l->digits != NULL &&
+    if (l->images != NULL &&
         (height != l->height || width != l->width || channels != l->channels))
         fail(EXIT_USAGE, "--%s: %s is for other images than %zu x %zu x %zu",
              option, file, l->height, l->width, l->channels);
@@ -225,9 +233,9 @@ void lesson_sample_saved(lesson *l, const char *model, const size_t *steps,
     l->model = lesson_load(l, "model", model);
     TRY(ebm_model_shape(l->model, &height, &width, &channels));
     check_channels("model", model, channels);
-    if (load_digits(l) && l->height == height && l->width == width &&
+    if (load_images(l) && l->height == height && l->width == width &&
         l->channels == channels) {
-        TRY(ebm_dataset_next(l->digits, (size_t)l->s.batch, l->data, NULL));
+        TRY(ebm_dataset_next(l->images, (size_t)l->s.batch, l->data, NULL));
         l->e_pos = mean_energy(l, l->data, (size_t)l->s.batch);
     }
     l->height = height;
@@ -251,7 +259,7 @@ int lesson_end(lesson *l, ebm_status status)
     ebm_buffer_destroy(l->buffer);
     ebm_sampler_destroy(l->langevin);
     ebm_model_destroy(l->model);
-    ebm_dataset_destroy(l->digits);
+    ebm_dataset_destroy(l->images);
     ebm_context_destroy(l->context);
     free(l->data);
     return status == EBM_OK ? EXIT_SUCCESS : EXIT_RUN;

@@ -9,6 +9,7 @@
 
 #include <ebm/ebm.h>
 
+#include "recipe.h"
 #include "settings.h"
 
 enum { ZOOM = 3 }; /* of pictures */
@@ -16,7 +17,8 @@ enum { ZOOM = 3 }; /* of pictures */
 typedef struct lesson {
     settings s;
     ebm_context *context;
-    ebm_dataset *digits;
+    const recipe *recipe; /* for digits, unless the program says otherwise */
+    ebm_dataset *images;
     ebm_model *model;
     ebm_sampler *langevin;
     ebm_buffer *buffer;
@@ -26,7 +28,7 @@ typedef struct lesson {
     ebm_optimizer *adam;
     ebm_report *report, *kl_report;           /* of the losses */
     size_t height, width, channels, elements; /* of one image */
-    float *data;                              /* a batch of digits */
+    float *data;                              /* a batch of images */
     size_t done;                              /* iterations so far */
     double e_pos, e_neg;                      /* the last mean energies */
     double start;                             /* seconds on the clock */
@@ -36,10 +38,10 @@ typedef struct lesson {
    built. */
 lesson lesson_begin(const settings *s);
 
-/* Opens the digits; without any the program ends. */
-void lesson_open_digits(lesson *l);
+/* Opens the images; without any the program ends. */
+void lesson_open_images(lesson *l);
 
-/* Builds what follows from the digits: the network, the sampler with so many
+/* Builds what follows from the images: the network, the sampler with so many
    steps, Adam, the chains, the reports, and an empty buffer, out of which the
    oldest states go when it is full. */
 void lesson_build(lesson *l, size_t steps);
@@ -48,9 +50,9 @@ void lesson_build(lesson *l, size_t steps);
 typedef ebm_status (*lesson_step)(lesson *l);
 
 /* Trains until the iterations are over, Ctrl-C, or divergence, and saves model
-   and buffer. Returns the last status: what is there after a divergence is
-   finite and worth keeping, since every call leaves its objects as they were
-   when it fails. */
+   (with its averaged weights, when Adam keeps an average) and buffer. Returns
+   the last status: what is there after a divergence is finite and worth
+   keeping, since every call leaves its objects as they were when it fails. */
 ebm_status lesson_train(lesson *l, lesson_step step);
 
 /* Ends the program when the files of lesson_sample() could not be written: to
@@ -64,11 +66,11 @@ void lesson_check_pictures(const lesson *l);
 double lesson_sample(lesson *l, const size_t *steps, size_t count);
 
 /* The same with a saved model instead of a trained one. e_pos is that of a
-   batch of digits, when there are digits of the model's shape. */
+   batch of images, when there are some of the model's shape. */
 void lesson_sample_saved(lesson *l, const char *model, const size_t *steps,
                          size_t count);
 
-/* Reads a model that an option named. When digits are open, it must be one of
+/* Reads a model that an option named. When images are open, it must be one of
    their shape. */
 ebm_model *lesson_load(lesson *l, const char *option, const char *file);
 

@@ -14,6 +14,9 @@ enum { BUFFER_STATES = 8192 }; /* what a lesson's replay buffer holds */
 typedef struct settings {
     const char *data, *out;
     uint64_t iterations, batch, seed, threads;
+    /* Of programs that can use another network: see colour.h. */
+    const char *preset, *variant;
+    uint64_t width;
 } settings;
 
 /* Reads the command line, the lesson's own options into the targets of their

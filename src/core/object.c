@@ -53,6 +53,14 @@ void ebm_object_destroy(void *handle, ebm_type type)
     ebm_object_release(handle);
 }
 
+/* Paths and names from files may hold line ends and worse. */
+static void keep_one_line(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 ebm_status ebm_fail(const ebm_context *context, ebm_status status,
                     const char *format, ...)
 {
@@ -64,6 +72,7 @@ ebm_status ebm_fail(const ebm_context *context, ebm_status status,
     va_start(arguments, format);
     pthread_mutex_lock(&writable->error_lock);
     vsnprintf(writable->error, sizeof writable->error, format, arguments);
+    keep_one_line(writable->error);
     pthread_mutex_unlock(&writable->error_lock);
     va_end(arguments);
     return status;
@@ -79,6 +88,7 @@ void ebm_log(const ebm_context *context, ebm_log_level level,
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    keep_one_line(text);
     context->log(level, text, context->log_user);
 }
 

@@ -29,12 +29,12 @@ static ebm_status pass(const ebm_model *model, ebm_pass_mode mode,
         return EBM_ERROR_CALLBACK;
     if (mode != EBM_PASS_PARAM_GRADIENT)
         return EBM_OK;
-    scale_of(argument, slab, slab->workspace);
-    /* A fixed function may be part of a composition that is trained. */
-    if (!model->parameter_count && !self->ops.param_grad)
-        return EBM_OK;
+    EBM_TRY(scale_of(argument, slab, slab->workspace));
     float *param_grad =
         ebm_model_own_gradient(model, slab->root, slab->param_grad);
+    /* A fixed function may be part of a composition that is trained. */
+    if (!param_grad || !self->ops.param_grad)
+        return EBM_OK;
     if (self->ops.param_grad(params, slab->x, slab->labels, slab->n,
                              slab->workspace, param_grad, self->user))
         return EBM_ERROR_CALLBACK;

@@ -133,7 +133,7 @@ typedef struct place {
 } place;
 
 /* dL/dE of each slot; 0 for padding, which so adds nothing. */
-static void scale_of(void *argument, const ebm_slab *slab, float *scale)
+static ebm_status scale_of(void *argument, const ebm_slab *slab, float *scale)
 {
     const place *p = argument;
     for (size_t i = 0; i < slab->n; i++) {
@@ -144,6 +144,7 @@ static void scale_of(void *argument, const ebm_slab *slab, float *scale)
         else
             scale[i] = p->scale->constant + p->scale->slope * slab->energy[i];
     }
+    return EBM_OK;
 }
 
 static ebm_status add_slab(void *argument, const ebm_slab_memory *memory,

@@ -61,9 +61,12 @@ typedef struct ebm_tangent_slab {
 /* Called by a model between the phases of EBM_PASS_PARAM_GRADIENT: turns the
    slab's energies into scales dL/dE, from slab->energy alone. With by_part a
    sum calls it for each of its part_count parts P with energy = w_P E_P, and
-   divides the scales by part_count. */
-typedef void (*ebm_scale_fn)(void *argument, const ebm_slab *slab,
-                             float *scale);
+   divides the scales by part_count. The answer, scale[slab->n], comes from the
+   energies of that slab, of which only those count that are no padding. When
+   it is not EBM_OK the pass has failed elsewhere and the scales are 0: a model
+   of callbacks then stops at once. */
+typedef ebm_status (*ebm_scale_fn)(void *argument, const ebm_slab *slab,
+                                   float *scale);
 
 /* A kind of model. Functions may be NULL where the kind has no such thing. */
 typedef struct ebm_model_ops {
@@ -89,6 +92,10 @@ typedef struct ebm_model_ops {
     size_t (*tangent_workspace)(const ebm_model *model, size_t n);
     ebm_status (*tangent)(const ebm_model *model,
                           const ebm_tangent_slab *slab);
+    /* Writes log integral exp(-beta E) and returns 1, or 0 when it is not
+       known. NULL: it is not. */
+    int (*log_normaliser)(const ebm_model *model, double beta,
+                          double *log_normaliser);
 } ebm_model_ops;
 
 /* Longest energies: parts of a sum, and leaves of a composition. */
@@ -164,6 +171,15 @@ void ebm_model_clear_gradient(ebm_model *model);
    laid out for `root` (NULL: for the model itself). NULL for no array. */
 float *ebm_model_own_gradient(const ebm_model *model, const ebm_model *root,
                               float *param_grad);
+
+/* The kind's log_normaliser, or 0 without one. */
+static inline int ebm_model_find_log_normaliser(const ebm_model *model,
+                                                double beta,
+                                                double *log_normaliser)
+{
+    return model->ops->log_normaliser &&
+           model->ops->log_normaliser(model, beta, log_normaliser);
+}
 
 /* For a conditional model: ARGUMENT with a text when labels are missing,
    RANGE when one is out of range. `what` names the samples. */

@@ -170,8 +170,7 @@ static ebm_combination coefficients(const ebm_layer *layer,
     return (ebm_combination){rows[0], rows[1], rows[2]};
 }
 
-/* E[gain v] and E[gain v w], per channel, into sums number k and k + 1; sums 0
-   and 1 are for the time of the call. */
+/* E[gain v], unless that is NULL, and E[gain v w]. */
 static void two_means(const ebm_layer *layer, const ebm_layer_pass *pass,
                       const sample *s, const float *gain, const float *v,
                       const float *w, double *mean, double *product_mean)
