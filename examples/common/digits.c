@@ -27,13 +27,15 @@ static ebm_dataset *open_digits(ebm_context *context, const settings *s)
     char *path = digits_find(s->data);
     if (path == NULL)
         return NULL;
-    if (ebm_dataset_create_idx(context, path, NULL, s->seed, &digits) !=
+    char *labels = find_idx_labels(path);
+    if (ebm_dataset_create_idx(context, path, labels, s->seed, &digits) !=
         EBM_OK)
         fail(EXIT_USAGE, "--data: %s", ebm_context_last_error(context));
     TRY(ebm_dataset_set(digits, EBM_DATASET_NOISE_STD, noise_std));
     TRY(ebm_dataset_shape(digits, &height, &width, NULL));
     printf("data: %s, %zu images of %zu x %zu\n", path,
            ebm_dataset_count(digits), height, width);
+    free(labels);
     free(path);
     return digits;
 }

@@ -139,6 +139,20 @@ static void close_written(FILE *file, const char *path)
         fail(EXIT_RUN, "%s can not be written: %s", path, strerror(errno));
 }
 
+char *find_idx_labels(const char *images)
+{
+    static const char from[] = "images-idx3", to[] = "labels-idx1";
+    char *path = try_copy(images), *last = NULL;
+    for (char *at = path; (at = strstr(at, from)) != NULL; at++)
+        last = at;
+    if (last != NULL)
+        memcpy(last, to, sizeof to - 1);
+    if (last != NULL && access(path, R_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
 void csv_open(csv_file *csv, const char *path, const char *const *columns,
               size_t count)
 {

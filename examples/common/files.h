@@ -35,6 +35,10 @@ char *find_idx_images(const char *path);
  */
 char *find_shipped_images(const char *source_file);
 
+/* The labels that belong to an image file: "labels-idx1" where that has
+   "images-idx3". NULL when there is no such file; to be freed. */
+char *find_idx_labels(const char *images);
+
 typedef struct csv_file {
     FILE *file;
     char *path;

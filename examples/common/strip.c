@@ -36,7 +36,12 @@ ebm_status strip_write(strip *s, ebm_context *context, const char *path,
     ebm_status status = ebm_image_write_grid(
         context, path, s->images, s->rows * s->columns, s->height, s->width,
         s->channels, s->columns, zoom, -1.0, 1.0);
+    strip_free(s);
+    return status;
+}
+
+void strip_free(strip *s)
+{
     free(s->images);
     s->images = NULL;
-    return status;
 }

@@ -31,4 +31,7 @@ int strip_observe(size_t step, const ebm_chains *chains, void *user);
 ebm_status strip_write(strip *s, ebm_context *context, const char *path,
                        size_t zoom);
 
+/* Frees a strip whose images were used otherwise. */
+void strip_free(strip *s);
+
 #endif

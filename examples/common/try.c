@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void try_status(const ebm_context *context, ebm_status status,
                 const char *file, int line)
@@ -22,6 +23,12 @@ void *try_allocate(size_t count, size_t size)
     if (memory == NULL)
         fail(EXIT_RUN, "no memory for %zu elements of %zu bytes", count, size);
     return memory;
+}
+
+char *try_copy(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(try_allocate(size, 1), text, size);
 }
 
 void try_output(void)

@@ -29,6 +29,9 @@ void try_status(const ebm_context *context, ebm_status status,
 /* Memory that is there, or the end of the program. */
 void *try_allocate(size_t count, size_t size);
 
+/* A copy of a text, to be freed. */
+char *try_copy(const char *text);
+
 /* Ends the program when what it printed did not arrive, as on a full disk. */
 void try_output(void);
 

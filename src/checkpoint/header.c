@@ -9,13 +9,16 @@
 
 void ebm_header_clear(ebm_context *context, ebm_header *header)
 {
-    ebm_network_destroy(header->network);
+    for (size_t k = 0; k < header->network_count; k++)
+        ebm_network_destroy(header->networks[k]);
+    ebm_free(context, header->networks);
+    ebm_free(context, header->tree.nodes);
     ebm_free(context, header->tensors);
     memset(header, 0, sizeof *header);
 }
 
 ebm_status ebm_header_refuse(const ebm_context *context, const char *path,
-                             const char *format, ...)
+                             const char *place, const char *format, ...)
 {
     char text[200];
     va_list arguments;
@@ -26,25 +29,27 @@ ebm_status ebm_header_refuse(const ebm_context *context, const char *path,
     for (char *c = text; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
-    return ebm_fail(context, EBM_ERROR_FORMAT, "%s: %s", ebm_file_tail(path),
-                    text);
+    return ebm_fail(context, EBM_ERROR_FORMAT, "%s: %s%s", ebm_file_tail(path),
+                    place, text);
 }
 
 ebm_status ebm_header_blame(const ebm_context *context, const char *path,
-                            ebm_status status)
+                            const char *place, ebm_status status)
 {
     char reason[160];
     if (status != EBM_ERROR_ARGUMENT && status != EBM_ERROR_RANGE &&
         status != EBM_ERROR_SHAPE && status != EBM_ERROR_UNSUPPORTED)
         return status;
     ebm_context_copy_last_error(context, reason, sizeof reason);
-    return ebm_header_refuse(context, path, "%s", reason);
+    return ebm_header_refuse(context, path, place, "%s", reason);
 }
 
-void ebm_tensor_name(const ebm_layer *layers, const ebm_tensor *tensor,
-                     char name[EBM_TENSOR_NAME])
+void ebm_tensor_name(const ebm_layer *layer, const ebm_tensor *tensor,
+                     int is_composition, char name[EBM_TENSOR_NAME])
 {
-    const ebm_layer *layer = layers + tensor->layer;
-    ebm_layer_view_name(layer, layer->views + tensor->view, name,
-                        EBM_TENSOR_NAME);
+    int used = 0;
+    if (is_composition)
+        used = snprintf(name, EBM_TENSOR_NAME, "%zu.", tensor->network);
+    ebm_layer_view_name(layer, ebm_layer_find(layer, tensor->view),
+                        name + used, EBM_TENSOR_NAME - (size_t)used);
 }

@@ -1,6 +1,7 @@
 /*
  * The header of a model file, see docs/model-files.md: JSON that names the
- * tensors and, as text within __metadata__, the layers.
+ * tensors and, as text within __metadata__, the layers of a network, or of
+ * several and how their energies become one.
  *
  * Jansson keeps its tree in memory of its own. json_set_alloc_funcs() could
  * send it to the context's allocator, but it is one setting for the whole
@@ -15,14 +16,18 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "checkpoint/tree.h"
 #include "model/network/network.h"
 
-/* Keys and values of __metadata__. What begins with the prefix is ours. */
+/* Keys and values of __metadata__. What begins with the prefix is ours. A
+   network has input and layers, a composition model and networks. */
 #define EBM_HEADER_METADATA "__metadata__"
 #define EBM_HEADER_PREFIX "libebm."
 #define EBM_HEADER_FORMAT "libebm.format"
 #define EBM_HEADER_INPUT "libebm.input"
 #define EBM_HEADER_LAYERS "libebm.layers"
+#define EBM_HEADER_MODEL "libebm.model"
+#define EBM_HEADER_NETWORKS "libebm.networks"
 #define EBM_HEADER_VERSION "1"
 
 enum {
@@ -34,32 +39,37 @@ enum {
     /* Bytes of a number in the data, and numbers read or written at a time. */
     EBM_NUMBER_SIZE = 4,
     EBM_NUMBERS_AT_ONCE = 1024,
-    EBM_TENSOR_NAME = 48
+    EBM_TENSOR_NAME = 64
 };
 
 /* Where a layer's array stands in the file. */
 typedef struct ebm_tensor {
-    size_t layer, view;
+    size_t network, layer;
+    size_t view;    /* a state's is EBM_LAYER_VIEWS + its number */
     uint64_t begin; /* first byte, counted from the start of the data */
 } ebm_tensor;
 
 /* What a header says. */
 typedef struct ebm_header {
-    ebm_network *network;
-    ebm_tensor *tensors; /* every view of every layer, in the data's order */
+    ebm_network **networks;
+    size_t network_count;
+    ebm_tree tree;       /* without nodes for a single network */
+    ebm_tensor *tensors; /* every array of every layer, in the data's order */
     size_t count;
 } ebm_header;
 
-/* Makes the header of a network model, padded by spaces to a multiple of 8.
-   The same layers give the same bytes. Free *text with ebm_free().
+/* Makes the header of a model, padded by spaces to a multiple of 8. The same
+   layers give the same bytes. The networks are those of ebm_tree_networks().
+   Free *text with ebm_free().
    Errors: UNSUPPORTED (longer than EBM_HEADER_LONGEST), MEMORY. */
-ebm_status ebm_header_write(const ebm_model *model, char **text,
+ebm_status ebm_header_write(const ebm_model *model,
+                            const ebm_network_list *networks, char **text,
                             size_t *length);
 
 /* Understands a header, in front of data_size bytes of data. When it returns
    EBM_OK every tensor is there once, has the shape that its layer wants, and
-   the tensors cover the data without holes: the parameters of header->network
-   take data_size bytes exactly. The path is for error texts.
+   the tensors cover the data without holes: the networks' parameters and
+   states take data_size bytes exactly. The path is for error texts.
    Errors: FORMAT, OVERFLOW, MEMORY; then *header is all zero. */
 ebm_status ebm_header_read(ebm_context *context, const char *path,
                            const char *text, size_t length, uint64_t data_size,
@@ -68,22 +78,43 @@ ebm_status ebm_header_read(ebm_context *context, const char *path,
 /* Frees what a header holds; all zero is fine. */
 void ebm_header_clear(ebm_context *context, ebm_header *header);
 
-/* FORMAT with the text "PATH: WHAT"; bytes of a hostile file that are not
-   plain characters are shown as question marks. */
+/* FORMAT with the text "PATH: PLACE WHAT"; bytes of a hostile file that are
+   not plain characters are shown as question marks. The place is "" or ends in
+   a space. */
 ebm_status ebm_header_refuse(const ebm_context *context, const char *path,
-                             const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+                             const char *place, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* Turns a builder's refusal into a fault of the file: what is a wrong argument
    from a caller is FORMAT from a file. OVERFLOW and MEMORY stay. */
 ebm_status ebm_header_blame(const ebm_context *context, const char *path,
-                            ebm_status status);
+                            const char *place, ebm_status status);
 
-/* PyTorch's name: the layer's index in nn.Sequential, "0.weight". */
-void ebm_tensor_name(const ebm_layer *layers, const ebm_tensor *tensor,
-                     char name[EBM_TENSOR_NAME]);
+/* Arrays that a layer has in a file: its parameters, then its state. */
+static inline size_t ebm_layer_arrays(const ebm_layer *layer)
+{
+    return layer->view_count + layer->state_view_count;
+}
 
-/* Where element i of a view in PyTorch's order stands in ours. */
+/* Array number i of these, as ebm_tensor's view. */
+static inline size_t ebm_layer_array(const ebm_layer *layer, size_t i)
+{
+    return i < layer->view_count ? i : EBM_LAYER_VIEWS + i - layer->view_count;
+}
+
+static inline const ebm_layer_view *ebm_layer_find(const ebm_layer *layer,
+                                                   size_t view)
+{
+    return view < EBM_LAYER_VIEWS ? layer->views + view
+                                  : layer->states + view - EBM_LAYER_VIEWS;
+}
+
+/* PyTorch's name: the layer's index in nn.Sequential, "0.weight". In a
+   composition the network's number stands before it, "2.0.weight". */
+void ebm_tensor_name(const ebm_layer *layer, const ebm_tensor *tensor,
+                     int is_composition, char name[EBM_TENSOR_NAME]);
+
+/* Where element i of an array in PyTorch's order stands in ours. */
 static inline size_t ebm_torch_index(const ebm_layer *layer, size_t view,
                                      size_t i)
 {

@@ -1,10 +1,8 @@
 /* Writing a header. Jansson dumps members in the order they were set, so the
    bytes follow from the layers alone. */
-#include "checkpoint/header.h"
-
 #include <jansson.h>
-#include <math.h>
 
+#include "checkpoint/reader.h"
 #include "core/memory.h"
 #include "core/option.h"
 
@@ -46,12 +44,6 @@ static json_t *sizes_json(const size_t *sizes, size_t count)
     return NULL;
 }
 
-static json_t *number_json(double value)
-{
-    return value == floor(value) ? json_integer((json_int_t)value)
-                                 : json_real(value);
-}
-
 /* {"kind":"conv2d","channels":16,"kernel":5,"stride":2,"padding":4,
    "bias":true} */
 static json_t *row_json(const ebm_row *row)
@@ -62,17 +54,17 @@ static json_t *row_json(const ebm_row *row)
     int bad = json_object_set_new(object, "kind", json_string(ops->kind));
     for (int i = 0; i < EBM_ROW_ARGUMENTS && ops->argument_names[i]; i++)
         bad |= json_object_set_new(object, ops->argument_names[i],
-                                   number_json(row->arguments[i]));
+                                   ebm_number_json(row->arguments[i]));
     for (int key = 0; key < EBM_NETWORK_KEYS; key++) {
         double value = row->settings[key];
         if (!(ops->settings & 1u << key))
             continue;
         if (key == EBM_NETWORK_BIAS)
-            bad |= json_object_set_new(object, "bias",
-                                       json_boolean(value != 0));
+            bad |=
+                json_object_set_new(object, "bias", json_boolean(value != 0));
         else if (value != settings[key].initial)
             bad |= json_object_set_new(object, settings[key].name,
-                                       number_json(value));
+                                       ebm_number_json(value));
     }
     if (!bad)
         return object;
@@ -80,8 +72,9 @@ static json_t *row_json(const ebm_row *row)
     return NULL;
 }
 
-static json_t *rows_json(const ebm_network_model *network)
+static json_t *rows_json(const ebm_model *model)
 {
+    const ebm_network_model *network = ebm_network_of(model);
     json_t *array = json_array();
     int bad = 0;
     for (size_t i = 0; i < network->row_count && !bad; i++)
@@ -90,6 +83,12 @@ static json_t *rows_json(const ebm_network_model *network)
         return array;
     json_decref(array);
     return NULL;
+}
+
+static json_t *input_json(const ebm_model *model)
+{
+    size_t input[3] = {model->height, model->width, model->channels};
+    return sizes_json(input, 3);
 }
 
 /* Metadata are texts, so what has a structure becomes JSON within JSON. */
@@ -110,10 +109,28 @@ static ebm_status set_text(const ebm_context *context, json_t *metadata,
     return status;
 }
 
-static ebm_status set_metadata(const ebm_model *model, json_t *root)
+/* [{"input":[32,32,3],"layers":[...]}, ...] */
+static json_t *networks_json(const ebm_network_list *networks)
+{
+    json_t *array = json_array();
+    int bad = 0;
+    for (size_t k = 0; k < networks->count && !bad; k++) {
+        const ebm_model *model = networks->models[k];
+        json_t *object = json_object();
+        bad |= json_object_set_new(object, "input", input_json(model));
+        bad |= json_object_set_new(object, "layers", rows_json(model));
+        bad |= json_array_append_new(array, object);
+    }
+    if (!bad)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static ebm_status set_metadata(const ebm_model *model,
+                               const ebm_network_list *networks, json_t *root)
 {
     const ebm_context *context = ebm_context_of(model);
-    size_t input[3] = {model->height, model->width, model->channels};
     json_t *metadata = json_object();
     /* "format" is for other readers: tensors laid out as PyTorch does. */
     if (json_object_set_new(metadata, "format", json_string("pt")) ||
@@ -124,10 +141,14 @@ static ebm_status set_metadata(const ebm_model *model, json_t *root)
         return ebm_out_of_memory(context, "a model file's header");
     }
     json_decref(metadata); /* root holds it now */
-    EBM_TRY(
-        set_text(context, metadata, EBM_HEADER_INPUT, sizes_json(input, 3)));
-    return set_text(context, metadata, EBM_HEADER_LAYERS,
-                    rows_json(ebm_network_of(model)));
+    if (ebm_composition_of(model)) {
+        EBM_TRY(set_text(context, metadata, EBM_HEADER_MODEL,
+                         ebm_tree_json(model, networks)));
+        return set_text(context, metadata, EBM_HEADER_NETWORKS,
+                        networks_json(networks));
+    }
+    EBM_TRY(set_text(context, metadata, EBM_HEADER_INPUT, input_json(model)));
+    return set_text(context, metadata, EBM_HEADER_LAYERS, rows_json(model));
 }
 
 /* "0.weight":{"dtype":"F32","shape":[16,1,5,5],"data_offsets":[0,1600]} */
@@ -146,34 +167,42 @@ static int set_tensor(json_t *root, const char *name,
     return bad;
 }
 
-static ebm_status set_tensors(const ebm_model *model, json_t *root)
+static ebm_status set_tensors(const ebm_model *model,
+                              const ebm_network_list *networks, json_t *root)
 {
-    char name[EBM_TENSOR_NAME];
+    int is_composition = ebm_composition_of(model) != NULL, bad = 0;
     size_t begin = 0;
-    const ebm_network_model *network = ebm_network_of(model);
-    const ebm_layer *layers = network->layers;
-    for (size_t i = 0; i < network->count; i++) {
-        for (size_t v = 0; v < layers[i].view_count; v++) {
-            const ebm_layer_view *view = layers[i].views + v;
-            ebm_tensor_name(layers, &(ebm_tensor){.layer = i, .view = v},
-                            name);
-            if (set_tensor(root, name, view, begin))
-                return ebm_out_of_memory(ebm_context_of(model),
-                                         "a model file's header");
-            begin += view->count * EBM_NUMBER_SIZE;
+    for (size_t k = 0; k < networks->count; k++) {
+        const ebm_network_model *network = ebm_network_of(networks->models[k]);
+        for (size_t i = 0; i < network->count; i++) {
+            const ebm_layer *layer = network->layers + i;
+            for (size_t a = 0; a < ebm_layer_arrays(layer); a++) {
+                ebm_tensor tensor = {.network = k,
+                                     .layer = i,
+                                     .view = ebm_layer_array(layer, a)};
+                const ebm_layer_view *view =
+                    ebm_layer_find(layer, tensor.view);
+                char name[EBM_TENSOR_NAME];
+                ebm_tensor_name(layer, &tensor, is_composition, name);
+                bad |= set_tensor(root, name, view, begin);
+                begin += view->count * EBM_NUMBER_SIZE;
+            }
         }
     }
-    return EBM_OK;
+    return bad ? ebm_out_of_memory(ebm_context_of(model),
+                                   "a model file's header")
+               : EBM_OK;
 }
 
-ebm_status ebm_header_write(const ebm_model *model, char **text,
+ebm_status ebm_header_write(const ebm_model *model,
+                            const ebm_network_list *networks, char **text,
                             size_t *length)
 {
     const ebm_context *context = ebm_context_of(model);
     json_t *root = json_object();
-    ebm_status status = set_metadata(model, root);
+    ebm_status status = set_metadata(model, networks, root);
     if (status == EBM_OK)
-        status = set_tensors(model, root);
+        status = set_tensors(model, networks, root);
     if (status == EBM_OK)
         status = dump(context, root, text, length);
     json_decref(root);

@@ -35,8 +35,8 @@ typedef enum ebm_purpose {
     EBM_PURPOSE_DATA_NOISE = 8,
     EBM_PURPOSE_BUFFER_FILL = 9,
     EBM_PURPOSE_BUFFER_REFERENCE = 10,
-    EBM_PURPOSE_DATA_DEQUANTISE = 11,
-    EBM_PURPOSE_STATE = 15
+    EBM_PURPOSE_DATA_DEQUANTISE = 16,
+    EBM_PURPOSE_STATE = 17
 } ebm_purpose;
 
 /* Streams and steps stay below this. */

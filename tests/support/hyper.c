@@ -326,40 +326,79 @@ static void attend(const ebm_layer *l, const hyper *x, hyper *y)
     free(share);
 }
 
-/* Element by element; 0 for a layer of another kind. The energy's terms count
-   for as much as their sum does. */
-static int elementwise(walk *w, const ebm_layer *l, const hyper *x, hyper *y)
+/* ---- Layers that work element by element ---------------------------------
+ */
+
+/* f(x); *slope is f'(x). */
+typedef hyper element_fn(walk *w, const ebm_layer *l, hyper x, double *slope);
+
+static hyper same(walk *w, const ebm_layer *l, hyper x, double *slope)
 {
-    const char *kind = l->ops->kind;
+    (void)w, (void)l;
+    *slope = 1;
+    return x;
+}
+
+static hyper swish(walk *w, const ebm_layer *l, hyper x, double *slope)
+{
+    (void)w, (void)l;
+    double v = x.a, s = sigmoid(v);
+    *slope = s + v * s * (1 - s);
+    return applied(x, v * s, *slope, s * (1 - s) * (2 + v * (1 - 2 * s)));
+}
+
+static hyper leaky_relu(walk *w, const ebm_layer *l, hyper x, double *slope)
+{
+    *slope = x.a > 0 ? 1 : l->slope;
+    if (x.a != 0)
+        w->facts.kink = fmin(w->facts.kink, fabs(x.a));
+    return scaled(*slope, x);
+}
+
+static hyper square(walk *w, const ebm_layer *l, hyper x, double *slope)
+{
+    (void)w, (void)l;
+    *slope = 2 * x.a;
+    return times(x, x);
+}
+
+static hyper softplus(walk *w, const ebm_layer *l, hyper x, double *slope)
+{
+    (void)w, (void)l;
+    double s = *slope = sigmoid(x.a);
+    return applied(x, fmax(x.a, 0) + log1p(exp(-fabs(x.a))), s, s * (1 - s));
+}
+
+static hyper gain(walk *w, const ebm_layer *l, hyper x, double *slope)
+{
+    hyper factor = parameter(w, l, 0, 0);
+    *slope = factor.a;
+    return times(factor, x);
+}
+
+static const struct {
+    const char *kind;
+    element_fn *fn;
+} elementwise[] = {
+    {"flatten", same},          {"fork", same},       {"gain", gain},
+    {"leaky_relu", leaky_relu}, {"relu", leaky_relu}, {"softplus", softplus},
+    {"square", square},         {"swish", swish},
+};
+
+/* Whether it is such a layer. The terms of an energy count for as much as
+   their sum does. */
+static int try_elementwise(walk *w, const ebm_layer *l, const hyper *x,
+                           hyper *y)
+{
+    size_t k = 0;
     double slope = 1;
-    for (size_t i = 0; i < l->in_size; i++) {
-        double v = x[i].a, s = sigmoid(v);
-        if (!strcmp(kind, "swish")) {
-            slope = s + v * s * (1 - s);
-            y[i] = applied(x[i], v * s, slope,
-                           s * (1 - s) * (2 + v * (1 - 2 * s)));
-        } else if (!strcmp(kind, "relu") || !strcmp(kind, "leaky_relu")) {
-            slope = v > 0 ? 1 : l->slope;
-            y[i] = scaled(slope, x[i]);
-            if (v != 0)
-                w->facts.kink = fmin(w->facts.kink, fabs(v));
-        } else if (!strcmp(kind, "square")) {
-            slope = 2 * v;
-            y[i] = times(x[i], x[i]);
-        } else if (!strcmp(kind, "softplus")) {
-            slope = s;
-            y[i] = applied(x[i], fmax(v, 0) + log1p(exp(-fabs(v))), s,
-                           s * (1 - s));
-        } else if (!strcmp(kind, "gain")) {
-            hyper gain = parameter(w, l, 0, 0);
-            slope = gain.a;
-            y[i] = times(gain, x[i]);
-        } else if (!strcmp(kind, "fork") || !strcmp(kind, "flatten")) {
-            y[i] = x[i];
-        } else {
-            return 0;
-        }
-    }
+    while (k < TEST_COUNT(elementwise) &&
+           strcmp(elementwise[k].kind, l->ops->kind) != 0)
+        k++;
+    if (k == TEST_COUNT(elementwise))
+        return 0;
+    for (size_t i = 0; i < l->in_size; i++)
+        y[i] = elementwise[k].fn(w, l, x[i], &slope);
     if (l->in_size == 1)
         w->facts.magnitude *= fabs(slope);
     return 1;
@@ -372,7 +411,7 @@ static void layer_forward(walk *w, size_t index, hyper *const *values,
     const ebm_layer *l = w->network->layers + index;
     const hyper *x = values[index];
     const char *kind = l->ops->kind;
-    if (elementwise(w, l, x, y))
+    if (try_elementwise(w, l, x, y))
         return;
     if (!strcmp(kind, "conv2d"))
         conv2d(w, l, x, y);

@@ -45,7 +45,7 @@ test_hyper test_hyper_energy(const ebm_model *model, const float *x,
 
 /* The largest deviations of the library from that. Energies by max(1, sum of
    absolute terms); arrays as max |a - b| / max |b|, parameters view by view
-   but with no less than a hundredth of the whole array's largest. */
+   but with no less than a tenth of the whole array's largest. */
 typedef struct test_hyper_errors {
     double energy, input, parameters, hessian, mixed;
 } test_hyper_errors;

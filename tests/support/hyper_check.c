@@ -4,7 +4,7 @@
 #include "model/model.h"
 
 /* Longer arrays are compared at this many places. */
-enum { MOST_INPUTS = 160, MOST_PARAMETERS = 160 };
+enum { MOST_INPUTS = 100, MOST_PARAMETERS = 160 };
 
 static void raise(double *worst, double error)
 {
@@ -148,9 +148,9 @@ static void compare_parameters(const batch *b, test_hyper_errors *worst)
     for (size_t i = 0; i < count; i++) {
         const difference *d = views + i;
         raise(&worst->parameters,
-              relative(d->off[0], fmax(d->largest[0], 0.01 * whole[0])));
+              relative(d->off[0], fmax(d->largest[0], 0.1 * whole[0])));
         raise(&worst->mixed,
-              relative(d->off[1], fmax(d->largest[1], 0.01 * whole[1])));
+              relative(d->off[1], fmax(d->largest[1], 0.1 * whole[1])));
     }
 }
 

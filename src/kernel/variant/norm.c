@@ -120,14 +120,15 @@ static inline void normalise_some(int whole, size_t left,
 }
 
 void EBM_KERNEL(normalise)(size_t rows, size_t channels,
-                           const ebm_norm_rows *n, float *x, float *normal)
+                           const ebm_norm_rows *norm, float *x, float *normal)
 {
+    const ebm_norm_rows n = *norm; /* a copy no store can change */
     for (size_t r = 0, at = 0; r < rows; r++, at += channels) {
         size_t c = 0;
         for (; c + VEC_LANES <= channels; c += VEC_LANES)
-            normalise_some(1, 0, n, c, at + c, x, normal);
+            normalise_some(1, 0, &n, c, at + c, x, normal);
         if (c < channels)
-            normalise_some(0, channels - c, n, c, at + c, x, normal);
+            normalise_some(0, channels - c, &n, c, at + c, x, normal);
     }
 }
 
@@ -144,14 +145,15 @@ static inline void combine_some(int whole, size_t left,
 }
 
 void EBM_KERNEL(combine)(size_t rows, size_t channels,
-                         const ebm_combination *k, const float *a,
+                         const ebm_combination *combination, const float *a,
                          const float *b, float *to)
 {
+    const ebm_combination k = *combination;
     for (size_t r = 0, at = 0; r < rows; r++, at += channels) {
         size_t c = 0;
         for (; c + VEC_LANES <= channels; c += VEC_LANES)
-            combine_some(1, 0, k, c, at + c, a, b, to);
+            combine_some(1, 0, &k, c, at + c, a, b, to);
         if (c < channels)
-            combine_some(0, channels - c, k, c, at + c, a, b, to);
+            combine_some(0, channels - c, &k, c, at + c, a, b, to);
     }
 }

@@ -13,10 +13,6 @@ static inline vec vec_load_part(size_t n, const float *p)
 {
     return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 }
-static inline void vec_store_part(size_t n, float *p, vec v)
-{
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
-}
 #elif defined(__AVX2__)
 static inline __m256i vec_part_mask(size_t n)
 {
@@ -27,10 +23,6 @@ static inline vec vec_load_part(size_t n, const float *p)
 {
     return (vec)_mm256_maskload_ps(p, vec_part_mask(n));
 }
-static inline void vec_store_part(size_t n, float *p, vec v)
-{
-    _mm256_maskstore_ps(p, vec_part_mask(n), (__m256)v);
-}
 #else
 static inline vec vec_load_part(size_t n, const float *p)
 {
@@ -39,12 +31,22 @@ static inline vec vec_load_part(size_t n, const float *p)
         v[i] = p[i];
     return v;
 }
+#endif
+
+/* In pieces: a load of the next row would have to wait for a masked store that
+   reaches over it. */
 static inline void vec_store_part(size_t n, float *p, vec v)
 {
-    for (size_t i = 0; i < n; i++)
-        p[i] = v[i];
+    float all[VEC_LANES];
+    const float *from = all;
+    vec_store(all, v);
+    for (size_t piece = VEC_LANES / 2; piece; piece /= 2)
+        if (n & piece) {
+            memcpy(p, from, piece * sizeof *p);
+            p += piece;
+            from += piece;
+        }
 }
-#endif
 
 /* The next channels from c on: a whole vector, or what is left of the row.
    Called with a constant `whole`, so that the common loop has no condition. */

@@ -21,6 +21,7 @@ void ebm_compose_finish(ebm_model *model)
         ebm_object_release(self->parts[k]);
     ebm_free(context, self->parts);
     ebm_free(context, self->weights);
+    ebm_free(context, self->given);
     ebm_free(context, self);
 }
 
@@ -138,12 +139,13 @@ static ebm_status fill(ebm_model *model, const ebm_composition_kind *kind,
     self->kind = kind;
     self->parts = ebm_alloc_zero(context, count, sizeof *self->parts);
     self->weights = ebm_alloc_zero(context, count, sizeof *self->weights);
-    if (!self->parts || !self->weights)
+    self->given = ebm_alloc_zero(context, count, sizeof *self->given);
+    if (!self->parts || !self->weights || !self->given)
         return ebm_out_of_memory(context, "the parts of a composition");
     self->count = count;
     for (size_t k = 0; k < count; k++) {
         self->parts[k] = ebm_object_retain(parts[k]);
-        self->weights[k] = 1;
+        self->weights[k] = self->given[k] = 1;
     }
     return EBM_OK;
 }

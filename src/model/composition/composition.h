@@ -47,6 +47,8 @@ typedef struct ebm_composition {
     size_t count;
     ebm_model **parts; /* referred to */
     double *weights;   /* [count]; a mixture's are logarithms */
+    double *given;     /* [count]: what the caller said, weights or a
+                          temperature, for model files */
     size_t factor;     /* of a view */
     size_t chunk;      /* smallest slab of a part; 0: all are callbacks */
     size_t members;

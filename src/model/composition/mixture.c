@@ -76,7 +76,8 @@ ebm_status ebm_model_create_mixture(ebm_model *const *parts,
                         first->channels, &model));
     ebm_composition *self = model->self;
     for (size_t k = 0; k < count; k++) {
-        self->weights[k] = weights ? log(weights[k]) : 0;
+        self->given[k] = weights ? weights[k] : 1;
+        self->weights[k] = log(self->given[k]);
         /* Its second derivatives need the first of every parameter. */
         if (parts[k]->parameter_count && !parts[k]->has_param_gradient)
             model->has_tangent = 0;

@@ -136,5 +136,8 @@ ebm_status ebm_model_create_tempered(ebm_model *part, double temperature,
     if (!(temperature > 0) || !isfinite(weight) || !(weight > 0))
         return ebm_fail(ebm_context_of(part), EBM_ERROR_RANGE,
                         "a temperature of %g", temperature);
-    return create(&tempered, part, weight, out);
+    EBM_TRY(create(&tempered, part, weight, out));
+    ebm_composition *self = (*out)->self;
+    self->given[0] = temperature;
+    return EBM_OK;
 }

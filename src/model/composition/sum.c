@@ -51,8 +51,8 @@ ebm_status ebm_model_create_sum(ebm_model *const *parts, const double *weights,
     EBM_TRY(ebm_compose(&kind, parts, count, first->height, first->width,
                         first->channels, &model));
     ebm_composition *self = model->self;
-    if (weights)
-        memcpy(self->weights, weights, count * sizeof *weights);
+    for (size_t k = 0; weights && k < count; k++)
+        self->weights[k] = self->given[k] = weights[k];
     model->part_count = count;
     *out = model;
     return EBM_OK;
