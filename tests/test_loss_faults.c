@@ -255,13 +255,17 @@ static void test_settings(void **state)
         assert_ok(ebm_loss_get(loss, (ebm_loss_key)key, &value));
         assert_true(value == 1);
     }
-    assert_status(ebm_loss_set(loss, (ebm_loss_key)8, 0), EBM_ERROR_ARGUMENT);
-    assert_status(ebm_loss_get(loss, (ebm_loss_key)8, &value),
+    assert_ok(ebm_loss_get(loss, EBM_LOSS_PARTS, &value));
+    assert_true(value == EBM_PARTS_SUM);
+    assert_ok(ebm_loss_set(loss, EBM_LOSS_PARTS, EBM_PARTS_MEAN));
+    assert_status(ebm_loss_set(loss, EBM_LOSS_PARTS, 2), EBM_ERROR_RANGE);
+    assert_status(ebm_loss_set(loss, (ebm_loss_key)9, 0), EBM_ERROR_ARGUMENT);
+    assert_status(ebm_loss_get(loss, (ebm_loss_key)9, &value),
                   EBM_ERROR_ARGUMENT);
     assert_status(ebm_loss_get(loss, EBM_LOSS_ENERGY_L2, NULL),
                   EBM_ERROR_ARGUMENT);
     assert_status(
-        ebm_loss_option((ebm_loss_key)8, NULL, NULL, NULL, NULL, NULL),
+        ebm_loss_option((ebm_loss_key)9, NULL, NULL, NULL, NULL, NULL),
         EBM_ERROR_ARGUMENT);
     assert_status(ebm_loss_set(NULL, 0, 0), EBM_ERROR_HANDLE);
     assert_status(ebm_loss_get(NULL, 0, &value), EBM_ERROR_HANDLE);

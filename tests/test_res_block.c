@@ -5,6 +5,7 @@
 
 #include "core/context.h"
 #include "kernel/kernels.h"
+#include "model/network/network.h"
 
 /* What the sticky settings say. */
 typedef struct settings {
@@ -136,6 +137,55 @@ static void shapes_and_names(void **state)
         ebm_model_destroy(model);
         ebm_network_destroy(network);
     }
+    ebm_context_destroy(context);
+}
+
+/* The layers of the papers' block, in their order: the reference walks what
+   the model says, so what it says is checked here. */
+static void blocks_are_those_of_the_paper(void **state)
+{
+    (void)state;
+    static const char *const right[] = {
+        "fork",   "conv2d",   "norm",         "class_affine", "swish",
+        "conv2d", "norm",     "class_affine", "swish",        "join",
+        "conv2d", "avg_pool", "swish"};
+    ebm_context *context = test_context_threads(1);
+    for (int kind = 0; kind < 3; kind++)
+        for (int classes = 0; classes < 2; classes++) {
+            const settings s = {EBM_NORM_GROUP, 2, EBM_WEIGHTS_STANDARDISED,
+                                classes ? 2 : 0, 1};
+            static const size_t shape[3] = {6, 5, 4};
+            ebm_model *model = make(context, shape, &s, (ebm_res_kind)kind);
+            const ebm_network_model *network = ebm_network_of(model);
+            size_t i = network->rows[1].first, begin = i;
+            size_t end = i + network->rows[1].count, halves = 0;
+            for (size_t k = 0; k < TEST_COUNT(right) && i < end; k++) {
+                const ebm_layer *l = network->layers + i;
+                const char *what = right[k];
+                if (!classes && !strcmp(what, "class_affine"))
+                    continue;
+                assert_string_equal(l->ops->kind, what);
+                if (!strcmp(what, "conv2d")) {
+                    assert_true(l->conv.kernel == 3 && l->conv.stride == 1);
+                    assert_true(l->conv.padding == 1 && l->bias);
+                    assert_int_equal(l->weights, halves++ < 2
+                                                     ? EBM_WEIGHTS_STANDARDISED
+                                                     : EBM_WEIGHTS_PLAIN);
+                }
+                if (!strcmp(what, "avg_pool"))
+                    assert_true(l->conv.kernel == 3 && l->conv.stride == 2 &&
+                                l->conv.padding == 1 && !l->exclude_pad);
+                if (!strcmp(what, "norm"))
+                    assert_int_equal(l->groups, 2);
+                if (!strcmp(what, "join"))
+                    assert_int_equal(i - l->back, begin);
+                i++;
+            }
+            assert_int_equal(i, end);
+            assert_int_equal(end - begin,
+                             8u + 2u * (unsigned)classes + (kind ? 3u : 0u));
+            ebm_model_destroy(model);
+        }
     ebm_context_destroy(context);
 }
 
@@ -278,6 +328,7 @@ int main(void)
         cmocka_unit_test(all_norms_and_kinds_in_every_variant),
         cmocka_unit_test(all_weights_and_classes),
         cmocka_unit_test(shapes_and_names),
+        cmocka_unit_test(blocks_are_those_of_the_paper),
         cmocka_unit_test(threads_and_other_rows_change_no_bit),
         cmocka_unit_test(wrong_blocks_are_refused),
         cmocka_unit_test(memory_may_run_out),

@@ -1,0 +1,535 @@
+/* Compositions as models: their parameters, parts, optimizers, losses. */
+#include "ebm_test.h"
+#include "tree.h"
+
+enum { N = 7, M = 5, SIZE = REF_SMALL_SIZE };
+
+/* Two networks, one of them twice, once nested; with `custom` a part of
+   callbacks among them, so that whole batches come. */
+typedef struct family {
+    ebm_context *context;
+    tree a, b, extra, inner, whole;
+    uint64_t random;
+    float x[N * SIZE], v[N * SIZE], scale[N];
+} family;
+
+static void begin(family *f, int threads, int custom)
+{
+    static const double weights[] = {1, 0.5, -0.25};
+    f->context = test_context_threads(threads);
+    f->random = 1;
+    tree_small_network(&f->a, f->context, 2, 1);
+    tree_small_network(&f->b, f->context, 4, 2);
+    tree *pair[] = {&f->b, &f->a};
+    if (custom)
+        tree_quadratic(&f->extra, f->context, 6, 5, 2, 0.125f);
+    else
+        tree_negated(&f->extra, &f->b);
+    tree_mixture(&f->inner, pair, NULL, 2);
+    tree *parts[] = {&f->a, &f->inner, &f->extra};
+    tree_sum(&f->whole, parts, weights, 3);
+    test_fill_uniform(&f->random, f->x, N * SIZE, -1, 1);
+    test_fill_normal(&f->random, f->v, N * SIZE, 1);
+    test_fill_uniform(&f->random, f->scale, N, -1, 1);
+}
+
+static void end(family *f)
+{
+    /* In the order that leaves references alone for longest. */
+    tree_free(&f->a);
+    tree_free(&f->inner);
+    tree_free(&f->extra);
+    tree_free(&f->b);
+    tree_free(&f->whole);
+    ebm_context_destroy(f->context);
+}
+
+static void test_facts(void **state)
+{
+    (void)state;
+    family f;
+    begin(&f, 1, 0);
+    size_t one = ebm_model_parameter_count(f.a.model), h, w, c;
+    assert_ok(ebm_model_shape(f.whole.model, &h, &w, &c));
+    assert_true(h == 6 && w == 5 && c == 2);
+    assert_int_equal(ebm_model_parameter_count(f.whole.model), 2 * one);
+    assert_int_equal(ebm_model_part_count(f.whole.model), 3);
+    assert_int_equal(ebm_model_part_count(f.inner.model), 1);
+    assert_int_equal(ebm_model_part_count(NULL), 0);
+    assert_int_equal(ebm_model_slab_size(f.whole.model), 2);
+    assert_int_equal(ebm_model_slab_size(f.extra.model), 4);
+    assert_int_equal(ebm_model_class_count(f.whole.model), 0);
+    /* Views: those of a, which comes first, then those of b. */
+    size_t views = ebm_model_view_count(f.a.model);
+    assert_int_equal(ebm_model_view_count(f.whole.model), 2 * views);
+    for (size_t i = 0; i < 2 * views; i++) {
+        const ebm_model *leaf = i < views ? f.a.model : f.b.model;
+        const char *name, *own;
+        char right[64];
+        size_t offset, rank, shape[4], at, its_rank, its_shape[4];
+        assert_ok(
+            ebm_model_view(f.whole.model, i, &name, &offset, &rank, shape));
+        assert_ok(
+            ebm_model_view(leaf, i % views, &own, &at, &its_rank, its_shape));
+        snprintf(right, sizeof right, "%d.%s", i >= views, own);
+        assert_string_equal(name, right);
+        assert_int_equal(offset, at + (i < views ? 0 : one));
+        assert_int_equal(rank, its_rank);
+        assert_memory_equal(shape, its_shape, sizeof shape);
+    }
+    end(&f);
+}
+
+/* The flat parameters are a's and then b's, read and written across. */
+static void test_flat_parameters(void **state)
+{
+    (void)state;
+    family f;
+    begin(&f, 1, 0);
+    size_t one = ebm_model_parameter_count(f.a.model);
+    float *all = test_floats(2 * one), *same = test_floats(2 * one);
+    float *lent = NULL, before[N], after[N];
+    assert_ok(ebm_model_get_parameters(f.whole.model, 0, all, 2 * one));
+    assert_same_bits(all, ebm_model_parameters(f.a.model), one);
+    assert_same_bits(all + one, ebm_model_parameters(f.b.model), one);
+    for (size_t i = 0; i < 2 * one; i++)
+        all[i] *= 1.5f;
+    assert_ok(ebm_model_energy(f.whole.model, f.x, NULL, N, before));
+    assert_ok(
+        ebm_model_set_parameters(f.whole.model, one - 3, all + one - 3, 7));
+    assert_ok(ebm_model_energy(f.whole.model, f.x, NULL, N, after));
+    assert_other_bits(before, after, N);
+    assert_ok(ebm_model_set_parameters(f.whole.model, 0, all, 2 * one));
+    assert_same_bits(all, ebm_model_parameters(f.a.model), one);
+    assert_same_bits(all + one, ebm_model_parameters(f.b.model), one);
+    assert_ok(ebm_model_get_parameters(f.whole.model, one - 2, same, 4));
+    assert_same_bits(same, all + one - 2, 4);
+    assert_error(f.context,
+                 ebm_model_get_parameters(f.whole.model, one, same, one + 1),
+                 EBM_ERROR_RANGE, "parameters");
+    all[one + 1] = NAN;
+    assert_status(ebm_model_set_parameters(f.whole.model, 0, all, 2 * one),
+                  EBM_ERROR_NON_FINITE);
+    /* Nothing to borrow where there are several; of one leaf it is its own. */
+    assert_null(ebm_model_parameters(f.whole.model));
+    assert_null(ebm_model_gradient(f.whole.model));
+    assert_error(f.context, ebm_model_begin_write(f.whole.model, &lent),
+                 EBM_ERROR_UNSUPPORTED, "2 parts");
+    assert_null(lent);
+    assert_status(ebm_model_end_write(f.whole.model), EBM_ERROR_UNSUPPORTED);
+    assert_ptr_equal(ebm_model_parameters(f.extra.model),
+                     ebm_model_parameters(f.b.model));
+    assert_ptr_equal(ebm_model_gradient(f.extra.model),
+                     ebm_model_gradient(f.b.model));
+    assert_ok(ebm_model_begin_write(f.extra.model, &lent));
+    assert_ptr_equal(lent, ebm_model_parameters(f.b.model));
+    assert_error(f.context,
+                 ebm_model_energy(f.whole.model, f.x, NULL, N, after),
+                 EBM_ERROR_STATE, "lent");
+    assert_status(ebm_model_energy(f.b.model, f.x, NULL, N, after),
+                  EBM_ERROR_STATE);
+    assert_status(ebm_model_set_parameters(f.whole.model, 0, same, 1),
+                  EBM_ERROR_STATE);
+    assert_ok(ebm_model_end_write(f.b.model));
+    assert_ok(ebm_model_energy(f.whole.model, f.x, NULL, N, after));
+    free(all);
+    free(same);
+    end(&f);
+}
+
+static void test_part_energies(void **state)
+{
+    (void)state;
+    static const double weights[] = {1, 0.5, -0.25};
+    for (int custom = 0; custom < 2; custom++) {
+        family f;
+        begin(&f, 2, custom);
+        tree *parts[] = {&f.a, &f.inner, &f.extra};
+        tree cold, again, one;
+        float energy[N], each[N], by_part[3 * N], other[3 * N];
+        assert_ok(ebm_model_energy(f.whole.model, f.x, NULL, N, energy));
+        assert_ok(
+            ebm_model_part_energies(f.whole.model, f.x, NULL, N, by_part));
+        for (size_t k = 0; k < 3; k++) {
+            assert_ok(ebm_model_energy(parts[k]->model, f.x, NULL, N, each));
+            for (size_t i = 0; i < N; i++)
+                assert_close((double)by_part[3 * i + k],
+                             weights[k] * (double)each[i], 1e-6, 1e-6);
+        }
+        for (size_t i = 0; i < N; i++)
+            assert_close((double)by_part[3 * i] + (double)by_part[3 * i + 1] +
+                             (double)by_part[3 * i + 2],
+                         (double)energy[i], 1e-6, 1e-6);
+        /* Through a temperature and a sign; a sum of a sum is of one part. */
+        tree_tempered(&cold, &f.whole, 0.5);
+        tree_negated(&again, &cold);
+        assert_int_equal(ebm_model_part_count(again.model), 3);
+        assert_ok(ebm_model_part_energies(again.model, f.x, NULL, N, other));
+        for (size_t i = 0; i < 3 * N; i++)
+            by_part[i] *= -2;
+        assert_same_bits(other, by_part, 3 * N);
+        tree *alone[] = {&f.whole};
+        tree_sum(&one, alone, NULL, 1);
+        assert_int_equal(ebm_model_part_count(one.model), 1);
+        assert_ok(ebm_model_part_energies(one.model, f.x, NULL, N, each));
+        assert_same_bits(each, energy, N);
+        assert_ok(ebm_model_part_energies(f.inner.model, f.x, NULL, N, each));
+        assert_ok(ebm_model_energy(f.inner.model, f.x, NULL, N, energy));
+        assert_same_bits(each, energy, N);
+        assert_status(
+            ebm_model_part_energies(f.whole.model, f.x, NULL, N, NULL),
+            EBM_ERROR_ARGUMENT);
+        tree_free(&one);
+        tree_free(&again);
+        tree_free(&cold);
+        end(&f);
+    }
+}
+
+/* ---- The same bits ----------------------------------------------------- */
+
+/* Everything that can be computed, into one array. */
+enum { RECORD = N + 3 * N * SIZE + 4096 };
+
+static size_t record(family *f, float *out)
+{
+    size_t count = ebm_model_parameter_count(f->whole.model), at = 0;
+    const ebm_model *m = f->whole.model;
+    assert_ok(ebm_model_energy_grad(m, f->x, NULL, N, out, out + N));
+    at += N + N * SIZE;
+    assert_ok(ebm_model_hessian_vector(m, f->x, NULL, N, f->v, out + at));
+    at += N * SIZE;
+    assert_ok(ebm_model_zero_gradient(f->whole.model));
+    assert_ok(
+        ebm_model_backward(f->whole.model, f->x, NULL, N, f->scale, NULL));
+    assert_ok(ebm_model_mixed_backward(f->whole.model, f->x, NULL, N, f->v,
+                                       f->scale, NULL));
+    assert_true(at + count + N * SIZE <= RECORD);
+    assert_ok(ebm_model_get_gradient(m, 0, out + at, count));
+    at += count;
+    ebm_sampler *sampler = NULL;
+    ebm_chains *chains = NULL;
+    assert_ok(ebm_sampler_create(f->context, EBM_SAMPLER_LANGEVIN, &sampler));
+    assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_STEPS, 4));
+    assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_STEP_SIZE, 0.1));
+    assert_ok(ebm_chains_create(f->context, N, 6, 5, 2, 1, &chains));
+    assert_ok(ebm_chains_init_uniform(chains, -1, 1));
+    assert_ok(ebm_sampler_run(sampler, m, chains));
+    memcpy(out + at, ebm_chains_states(chains), N * SIZE * sizeof *out);
+    ebm_chains_destroy(chains);
+    ebm_sampler_destroy(sampler);
+    return at + N * SIZE;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    static float first[RECORD], other[RECORD];
+    for (int custom = 0; custom < 2; custom++)
+        for (int threads = 1; threads <= 4; threads *= 2) {
+            family f;
+            begin(&f, threads, custom);
+            size_t n = record(&f, threads == 1 ? first : other);
+            if (threads > 1)
+                assert_same_bits(first, other, n);
+            end(&f);
+        }
+}
+
+/* What the other rows hold, and how many there are, changes nothing. */
+static void test_rows_are_independent(void **state)
+{
+    (void)state;
+    for (int custom = 0; custom < 2; custom++) {
+        family f;
+        begin(&f, 2, custom);
+        const ebm_model *m = f.whole.model;
+        static float grad[N * SIZE], hv[N * SIZE], g[N * SIZE], h[N * SIZE];
+        float energy[N], e[N];
+        assert_ok(ebm_model_energy_grad(m, f.x, NULL, N, energy, grad));
+        assert_ok(ebm_model_hessian_vector(m, f.x, NULL, N, f.v, hv));
+        for (size_t n = 1; n <= N; n++) {
+            assert_ok(ebm_model_energy_grad(m, f.x, NULL, n, e, g));
+            assert_ok(ebm_model_hessian_vector(m, f.x, NULL, n, f.v, h));
+            assert_same_bits(e, energy, n);
+            assert_same_bits(g, grad, n * SIZE);
+            assert_same_bits(h, hv, n * SIZE);
+        }
+        for (size_t i = 0; i < N * SIZE; i++)
+            if (i / SIZE != 3)
+                f.x[i] = 3 - f.x[i];
+        assert_ok(ebm_model_energy_grad(m, f.x, NULL, N, e, g));
+        assert_ok(ebm_model_hessian_vector(m, f.x, NULL, N, f.v, h));
+        assert_same_bits(e + 3, energy + 3, 1);
+        assert_same_bits(g + 3 * SIZE, grad + 3 * SIZE, SIZE);
+        assert_same_bits(h + 3 * SIZE, hv + 3 * SIZE, SIZE);
+        end(&f);
+    }
+}
+
+/* ---- Optimizer, sampler ------------------------------------------------ */
+
+/* A step of the whole is one of each leaf. */
+static void test_optimizer(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        family f, g;
+        begin(&f, 1, 0);
+        begin(&g, 1, 0);
+        ebm_optimizer *whole = NULL, *each[2] = {NULL};
+        ebm_model *leaves[] = {g.a.model, g.b.model};
+        size_t one = ebm_model_parameter_count(f.a.model);
+        float *all = test_floats(2 * one), *right = test_floats(2 * one);
+        assert_ok(ebm_optimizer_create(f.context, (ebm_optimizer_kind)kind,
+                                       f.whole.model, &whole));
+        assert_ok(ebm_optimizer_set(whole, EBM_OPTIMIZER_EMA_DECAY, 0.75));
+        for (size_t k = 0; k < 2; k++) {
+            assert_ok(ebm_optimizer_create(g.context, (ebm_optimizer_kind)kind,
+                                           leaves[k], each + k));
+            assert_ok(
+                ebm_optimizer_set(each[k], EBM_OPTIMIZER_EMA_DECAY, 0.75));
+        }
+        double squares = 0;
+        for (size_t step = 0; step < 4; step++) {
+            assert_ok(ebm_model_backward(f.whole.model, f.x, NULL, N, f.scale,
+                                         NULL));
+            assert_ok(ebm_model_backward(g.whole.model, f.x, NULL, N, f.scale,
+                                         NULL));
+            assert_ok(ebm_optimizer_step(whole));
+            squares = 0;
+            for (size_t k = 0; k < 2; k++) {
+                double norm;
+                assert_ok(ebm_optimizer_step(each[k]));
+                assert_ok(ebm_optimizer_get_statistic(
+                    each[k], EBM_OPTIMIZER_STAT_GRADIENT_NORM, &norm));
+                squares += norm * norm;
+            }
+        }
+        double norm;
+        assert_ok(ebm_optimizer_get_statistic(
+            whole, EBM_OPTIMIZER_STAT_GRADIENT_NORM, &norm));
+        assert_close(norm, sqrt(squares), 0, 1e-12);
+        for (int swapped = 0; swapped < 2; swapped++) {
+            assert_ok(
+                ebm_model_get_parameters(f.whole.model, 0, all, 2 * one));
+            assert_ok(
+                ebm_model_get_parameters(g.whole.model, 0, right, 2 * one));
+            assert_same_bits(all, right, 2 * one);
+            assert_ok(ebm_optimizer_swap_average(whole));
+            assert_ok(ebm_optimizer_swap_average(each[0]));
+            assert_ok(ebm_optimizer_swap_average(each[1]));
+        }
+        free(all);
+        free(right);
+        ebm_optimizer_destroy(whole);
+        ebm_optimizer_destroy(each[0]);
+        ebm_optimizer_destroy(each[1]);
+        end(&f);
+        end(&g);
+    }
+}
+
+/* A step without noise goes down the sum's gradient. A tail is that of the
+   parameters of all parts. */
+static void test_sampler(void **state)
+{
+    (void)state;
+    for (int custom = 0; custom < 2; custom++) {
+        family f;
+        begin(&f, 2, custom);
+        ebm_sampler *sampler = NULL;
+        ebm_chains *chains = NULL;
+        ebm_loss *loss = NULL;
+        static float grad[N * SIZE];
+        assert_ok(
+            ebm_model_energy_grad(f.whole.model, f.x, NULL, N, NULL, grad));
+        assert_ok(
+            ebm_sampler_create(f.context, EBM_SAMPLER_LANGEVIN, &sampler));
+        assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_STEPS, 1));
+        assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_KEEP_STEPS, 1));
+        assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_STEP_SIZE, 0.5));
+        assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_NOISE_STD, 0));
+        assert_ok(ebm_chains_create(f.context, N, 6, 5, 2, 1, &chains));
+        assert_ok(ebm_chains_set_states(chains, f.x, NULL, EBM_ORIGIN_DATA));
+        assert_ok(ebm_sampler_run(sampler, f.whole.model, chains));
+        for (size_t i = 0; i < N * SIZE; i++)
+            grad[i] = f.x[i] - 0.5f * grad[i];
+        assert_arrays_close(ebm_chains_states(chains), grad, N * SIZE, 1e-6);
+        assert_ok(ebm_loss_create(f.context, EBM_LOSS_CD, &loss));
+        assert_ok(ebm_loss_backward(loss, f.whole.model, f.x, NULL, N, chains,
+                                    NULL));
+        assert_error(
+            f.context,
+            ebm_loss_backward(loss, f.inner.model, f.x, NULL, N, chains, NULL),
+            EBM_ERROR_STATE, "another model");
+        assert_ok(ebm_model_set_parameters(f.b.model, 0, f.x, 1));
+        assert_error(
+            f.context,
+            ebm_loss_backward(loss, f.whole.model, f.x, NULL, N, chains, NULL),
+            EBM_ERROR_STATE, "written");
+        ebm_loss_destroy(loss);
+        ebm_chains_destroy(chains);
+        ebm_sampler_destroy(sampler);
+        end(&f);
+    }
+}
+
+/* ---- Losses: the sum, or the mean of the parts ------------------------- */
+
+/* L = 1/S sum_s mean(E_s(x+)) - mean(E_s(x-)) + alpha (mean(E_s(x+)^2) +
+   mean(E_s(x-)^2)) by hand, part by part. */
+static double by_hand(ebm_model *const *parts, const double *weights,
+                      size_t count, const float *data, const float *chains,
+                      double alpha)
+{
+    double total = 0;
+    for (size_t k = 0; k < count; k++)
+        for (int negative = 0; negative < 2; negative++) {
+            const float *x = negative ? chains : data;
+            size_t n = negative ? M : N;
+            float energy[N], scale[N];
+            assert_ok(ebm_model_energy(parts[k], x, NULL, n, energy));
+            for (size_t i = 0; i < n; i++) {
+                double e = weights[k] * (double)energy[i];
+                double share = 1 / ((double)n * (double)count);
+                double sign = negative ? -1 : 1;
+                total += share * (sign * e + alpha * e * e);
+                scale[i] =
+                    (float)(share * weights[k] * (sign + 2 * alpha * e));
+            }
+            assert_ok(ebm_model_backward(parts[k], x, NULL, n, scale, NULL));
+        }
+    return total;
+}
+
+static void check_mean_of_parts(family *f, ebm_model *model,
+                                ebm_model *const *parts, const double *weights,
+                                size_t count)
+{
+    size_t parameters = ebm_model_parameter_count(model);
+    float *g = test_floats(parameters), *right = test_floats(parameters);
+    float states[M * SIZE];
+    ebm_loss *loss = NULL;
+    ebm_chains *chains = NULL;
+    ebm_report *report = NULL;
+    double total, hand;
+    test_fill_uniform(&f->random, states, M * SIZE, -1, 1);
+    assert_ok(ebm_report_create(f->context, &report));
+    assert_ok(ebm_chains_create(f->context, M, 6, 5, 2, 1, &chains));
+    assert_ok(ebm_chains_set_states(chains, states, NULL, EBM_ORIGIN_NOISE));
+    assert_ok(ebm_loss_create(f->context, EBM_LOSS_NLL, &loss));
+    assert_ok(ebm_loss_set(loss, EBM_LOSS_ENERGY_L2, 0.7));
+    for (int mean = 1; mean >= 0; mean--) {
+        assert_ok(ebm_loss_set(loss, EBM_LOSS_PARTS,
+                               mean ? EBM_PARTS_MEAN : EBM_PARTS_SUM));
+        assert_ok(ebm_model_zero_gradient(model));
+        assert_ok(
+            ebm_loss_backward(loss, model, f->x, NULL, N, chains, report));
+        assert_ok(ebm_model_get_gradient(model, 0, g, parameters));
+        assert_ok(ebm_model_zero_gradient(model));
+        const double one = 1;
+        hand = mean ? by_hand(parts, weights, count, f->x, states, 0.7)
+                    : by_hand(&model, &one, 1, f->x, states, 0.7);
+        assert_ok(ebm_model_get_gradient(model, 0, right, parameters));
+        assert_ok(ebm_report_get(report, EBM_REPORT_TOTAL, &total));
+        assert_close(total, hand, 1e-6, 1e-5);
+        assert_arrays_close(g, right, parameters, 1e-5);
+    }
+    ebm_loss_destroy(loss);
+    ebm_chains_destroy(chains);
+    ebm_report_destroy(report);
+    free(g);
+    free(right);
+}
+
+static void test_mean_of_parts(void **state)
+{
+    (void)state;
+    for (int custom = 0; custom < 2; custom++) {
+        family f;
+        begin(&f, 2, custom);
+        double weights[] = {1, 0.5, -0.25};
+        tree cold, minus, nested;
+        ebm_model *parts[] = {f.a.model, f.inner.model, f.extra.model};
+        check_mean_of_parts(&f, f.whole.model, parts, weights, 3);
+        /* A sum in a sum is one part. */
+        tree *two[] = {&f.whole, &f.b};
+        ebm_model *outer[] = {f.whole.model, f.b.model};
+        const double ones[] = {1, 1};
+        tree_sum(&nested, two, NULL, 2);
+        check_mean_of_parts(&f, nested.model, outer, ones, 2);
+        tree_tempered(&cold, &f.whole, 0.5);
+        tree_negated(&minus, &cold);
+        for (size_t k = 0; k < 3; k++)
+            weights[k] *= -2;
+        check_mean_of_parts(&f, minus.model, parts, weights, 3);
+        check_mean_of_parts(&f, f.inner.model, &f.inner.model, ones, 1);
+        tree_free(&nested);
+        tree_free(&minus);
+        tree_free(&cold);
+        end(&f);
+    }
+}
+
+/* The KL term is linear in the energy: the mean's is a third of the sum's. */
+static void test_kl_of_parts(void **state)
+{
+    (void)state;
+    family f;
+    begin(&f, 2, 1);
+    ebm_model *m = f.whole.model;
+    size_t parameters = ebm_model_parameter_count(m);
+    float *sum = test_floats(parameters), *mean = test_floats(parameters);
+    double opt[2];
+    ebm_sampler *sampler = NULL;
+    ebm_chains *chains = NULL;
+    ebm_loss *loss = NULL;
+    ebm_report *report = NULL;
+    assert_ok(ebm_report_create(f.context, &report));
+    assert_ok(ebm_sampler_create(f.context, EBM_SAMPLER_LANGEVIN, &sampler));
+    assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_STEPS, 3));
+    assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_KEEP_STEPS, 3));
+    assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_STEP_SIZE, 0.1));
+    assert_ok(ebm_chains_create(f.context, N, 6, 5, 2, 1, &chains));
+    assert_ok(ebm_chains_init_uniform(chains, -1, 1));
+    assert_ok(ebm_sampler_run(sampler, m, chains));
+    assert_ok(ebm_loss_create(f.context, EBM_LOSS_KL, &loss));
+    assert_ok(ebm_loss_set(loss, EBM_LOSS_KL_DIRECTION, EBM_KL_MINIMISE));
+    assert_ok(ebm_loss_set(loss, EBM_LOSS_ENT_WEIGHT, 0));
+    for (int parts = 0; parts < 2; parts++) {
+        assert_ok(ebm_loss_set(loss, EBM_LOSS_PARTS, parts));
+        assert_ok(ebm_model_zero_gradient(m));
+        assert_ok(ebm_loss_backward(loss, m, NULL, NULL, 0, chains, report));
+        assert_ok(ebm_report_get(report, EBM_REPORT_OPT, opt + parts));
+        assert_ok(
+            ebm_model_get_gradient(m, 0, parts ? mean : sum, parameters));
+    }
+    assert_close(3 * opt[1], opt[0], 1e-12, 1e-12);
+    for (size_t i = 0; i < parameters; i++)
+        mean[i] *= 3;
+    assert_arrays_close(mean, sum, parameters, 1e-5);
+    free(sum);
+    free(mean);
+    ebm_report_destroy(report);
+    ebm_loss_destroy(loss);
+    ebm_chains_destroy(chains);
+    ebm_sampler_destroy(sampler);
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_flat_parameters),
+        cmocka_unit_test(test_part_energies),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_rows_are_independent),
+        cmocka_unit_test(test_optimizer),
+        cmocka_unit_test(test_sampler),
+        cmocka_unit_test(test_mean_of_parts),
+        cmocka_unit_test(test_kl_of_parts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
