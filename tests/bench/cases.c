@@ -173,5 +173,11 @@ const bench_case bench_cases[] = {
      kl1_small_create, kl_run, digits_destroy},
     {"klall-small", "28x28 network, 128 chains, 40 steps, L_opt through all",
      klall_small_create, kl_run, digits_destroy},
+    {"transition-elastic-28",
+     "128 images 28x28, elastic deformation, 3x3 grid, cubic",
+     bench_elastic_create, bench_images_run, bench_images_destroy},
+    {"transition-simclr-32",
+     "128 images 32x32x3: crop, flip, jitter, grayscale, blur",
+     bench_simclr_create, bench_images_run, bench_images_destroy},
 };
 const size_t bench_case_count = sizeof bench_cases / sizeof bench_cases[0];

@@ -21,6 +21,12 @@ typedef struct bench_case {
 extern const bench_case bench_cases[];
 extern const size_t bench_case_count;
 
+/* transitions.c */
+void *bench_elastic_create(ebm_context *context);
+void *bench_simclr_create(ebm_context *context);
+void bench_images_run(void *work);
+void bench_images_destroy(void *work);
+
 /* Ends the program when a call of the library fails; the macro needs a
    variable `context` in sight. */
 void bench_try(const ebm_context *context, ebm_status status,
