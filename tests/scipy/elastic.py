@@ -9,9 +9,9 @@ count, and its numbers. "cases" has a row of numbers a case:
     points height width order mode folds
 
 where mode is the place in MODES and folds counts the pixels at which the
-Jacobian determinant of the map is not positive. A case k has arrays controls_k [2, P, P] (y,
-x), field_k [2, height, width], image_k [height, width], and warped_k, of
-values between LOW and HIGH and clipped to them.
+Jacobian determinant of the map is not positive. A case k has arrays
+controls_k [2, P, P] (y, x), field_k [2, height, width], image_k [height,
+width], and warped_k, of values between LOW and HIGH and clipped to them.
 """
 import numpy as np
 from scipy.ndimage import map_coordinates
