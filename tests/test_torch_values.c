@@ -2,79 +2,18 @@
    PyTorch computed in double: torch/trajectory.py wrote them and says of
    what. */
 #include "ebm_test.h"
+#include "values.h"
 
 #include "chains/tail.h"
 
-enum { N = 4, SIZE = 40, STEPS = 3, ARRAYS = 16 };
+enum { N = 4, SIZE = 40, STEPS = 3 };
 static const double tolerance = 1e-4;
-
-/* ---- The file: a name, a count, the numbers, again and again --------------
- */
-
-typedef struct values {
-    char name[ARRAYS][16];
-    size_t count[ARRAYS];
-    double *numbers[ARRAYS];
-    float *floats[ARRAYS];
-    int arrays;
-} values;
-
-static void read_values(values *file)
-{
-    FILE *from = fopen(EBM_SOURCE_DIR "/tests/torch/trajectory.txt", "r");
-    assert_non_null(from);
-    memset(file, 0, sizeof *file);
-    while (fscanf(from, "%15s %zu", file->name[file->arrays],
-                  &file->count[file->arrays]) == 2) {
-        int k = file->arrays++;
-        assert_true(file->arrays < ARRAYS);
-        file->numbers[k] = test_doubles(file->count[k]);
-        file->floats[k] = test_floats(file->count[k]);
-        for (size_t i = 0; i < file->count[k]; i++) {
-            assert_int_equal(fscanf(from, "%lf", &file->numbers[k][i]), 1);
-            file->floats[k][i] = (float)file->numbers[k][i];
-        }
-    }
-    assert_true(feof(from));
-    fclose(from);
-}
-
-static void free_values(values *file)
-{
-    for (int k = 0; k < file->arrays; k++) {
-        free(file->numbers[k]);
-        free(file->floats[k]);
-    }
-}
-
-/* Which array it is; it must be there, with that many numbers. */
-static int find(const values *file, const char *name, size_t count)
-{
-    for (int k = 0; k < file->arrays; k++)
-        if (!strcmp(file->name[k], name)) {
-            assert_int_equal(file->count[k], count);
-            return k;
-        }
-    fail_msg("no array %s", name);
-    return 0;
-}
-
-static const float *floats(const values *file, const char *name, size_t count)
-{
-    return file->floats[find(file, name, count)];
-}
-
-static const double *doubles(const values *file, const char *name,
-                             size_t count)
-{
-    return file->numbers[find(file, name, count)];
-}
 
 /* ---- The network, and its path --------------------------------------------
  */
 
 typedef struct scene {
-    values file;
+    test_values file;
     ebm_context *context;
     ebm_model *model;
     size_t count;
@@ -83,7 +22,7 @@ typedef struct scene {
 static void begin(scene *s)
 {
     ebm_network *network = NULL;
-    read_values(&s->file);
+    test_values_read(&s->file, "torch/trajectory.txt");
     s->context = test_context_threads(2);
     assert_ok(ebm_network_create(s->context, 5, 4, 2, &network));
     assert_ok(ebm_network_conv2d(network, 3, 3, 2, 1));
@@ -97,7 +36,8 @@ static void begin(scene *s)
     ebm_network_destroy(network);
     s->count = ebm_model_parameter_count(s->model);
     assert_ok(ebm_model_set_parameters(
-        s->model, 0, floats(&s->file, "parameters", s->count), s->count));
+        s->model, 0, test_values_floats(&s->file, "parameters", s->count),
+        s->count));
     /* The file has the arrays one behind the other, and so has the model. */
     size_t next = 0;
     for (size_t i = 0; i < ebm_model_view_count(s->model); i++) {
@@ -113,7 +53,7 @@ static void end(scene *s)
 {
     ebm_model_destroy(s->model);
     ebm_context_destroy(s->context);
-    free_values(&s->file);
+    test_values_free(&s->file);
 }
 
 static void second_derivatives(void **state)
@@ -122,15 +62,19 @@ static void second_derivatives(void **state)
     scene s;
     float energy[N], hv[N * SIZE];
     begin(&s);
-    const values *f = &s.file;
-    const float *x = floats(f, "x", N * SIZE), *v = floats(f, "v", N * SIZE);
+    const test_values *f = &s.file;
+    const float *x = test_values_floats(f, "x", N * SIZE),
+                *v = test_values_floats(f, "v", N * SIZE);
     assert_ok(ebm_model_energy(s.model, x, NULL, N, energy));
-    assert_arrays_near(energy, doubles(f, "energy", N), N, tolerance);
+    assert_arrays_near(energy, test_values_doubles(f, "energy", N), N,
+                       tolerance);
     assert_ok(ebm_model_mixed_backward(s.model, x, NULL, N, v,
-                                       floats(f, "scale", N), hv));
-    assert_arrays_near(hv, doubles(f, "hv", N * SIZE), N * SIZE, tolerance);
+                                       test_values_floats(f, "scale", N), hv));
+    assert_arrays_near(hv, test_values_doubles(f, "hv", N * SIZE), N * SIZE,
+                       tolerance);
     assert_arrays_near(ebm_model_gradient(s.model),
-                       doubles(f, "mixed", s.count), s.count, tolerance);
+                       test_values_doubles(f, "mixed", s.count), s.count,
+                       tolerance);
     end(&s);
 }
 
@@ -155,12 +99,13 @@ static ebm_sampler *make_sampler(ebm_context *context, double steps)
  */
 static ebm_chains *walk(scene *s, size_t kept, double *counts)
 {
-    const float *noise = floats(&s->file, "noise", STEPS * N * SIZE);
+    const float *noise =
+        test_values_floats(&s->file, "noise", STEPS * N * SIZE);
     ebm_sampler *all = make_sampler(s->context, (double)kept);
     ebm_sampler *single = make_sampler(s->context, 1);
     ebm_chains *chains = NULL, *moving = NULL;
     float x[N * SIZE];
-    memcpy(x, floats(&s->file, "start", N * SIZE), sizeof x);
+    memcpy(x, test_values_floats(&s->file, "start", N * SIZE), sizeof x);
     assert_ok(ebm_chains_create(s->context, N, 5, 4, 2, 1, &chains));
     assert_ok(ebm_chains_create(s->context, N, 5, 4, 2, 1, &moving));
     assert_ok(ebm_sampler_run(all, s->model, chains));
@@ -205,13 +150,14 @@ static void trajectory_with_clip_and_clamps(void **state)
         ebm_report *report = NULL;
         double counts[3] = {0, 0, 0}, value = NAN;
         begin(&s);
-        const values *f = &s.file;
+        const test_values *f = &s.file;
         ebm_chains *chains = walk(&s, rows[r].kept, counts);
         /* Clipped, clamped by the noise, clamped by the step. */
         for (int c = 0; c < 3; c++)
             assert_true(counts[c] > 24 && counts[c] < STEPS * N * SIZE);
         assert_arrays_near(ebm_chains_states(chains),
-                           doubles(f, "end", N * SIZE), N * SIZE, tolerance);
+                           test_values_doubles(f, "end", N * SIZE), N * SIZE,
+                           tolerance);
         assert_ok(ebm_loss_create(s.context, EBM_LOSS_KL, &loss));
         assert_ok(ebm_loss_set(loss, EBM_LOSS_KL_DIRECTION, EBM_KL_MAXIMISE));
         assert_ok(ebm_loss_set(loss, EBM_LOSS_ALLOW_ANY_ORIGIN, 1));
@@ -220,8 +166,8 @@ static void trajectory_with_clip_and_clamps(void **state)
         assert_ok(
             ebm_loss_backward(loss, s.model, NULL, NULL, 0, chains, report));
         assert_ok(ebm_report_get(report, EBM_REPORT_OPT, &value));
-        assert_close(value, *doubles(f, "opt", 1), 0, tolerance);
-        const double *right = doubles(f, rows[r].name, s.count);
+        assert_close(value, *test_values_doubles(f, "opt", 1), 0, tolerance);
+        const double *right = test_values_doubles(f, rows[r].name, s.count);
         assert_arrays_near(ebm_model_gradient(s.model), right, s.count,
                            tolerance);
         print_message(

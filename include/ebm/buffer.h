@@ -29,6 +29,7 @@
 #include <ebm/export.h>
 #include <ebm/option.h>
 #include <ebm/status.h>
+#include <ebm/transition.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -126,6 +127,23 @@ EBM_API ebm_status ebm_buffer_option(ebm_buffer_key key, const char **name,
                                      double *maximum, double *initial);
 
 /**
+ * Sets the transition that every state drawn from a slot passes: a chain goes
+ * on from a changed image, and the buffer keeps the old one until a store.
+ * Fresh chains begin where the source says. Origin and age stay what they are
+ * without; ebm_chains_transitions() counts. So do the references that an
+ * entropy is measured against (ebm_loss_set_entropy_reference()) pass it. The
+ * draws are a function of the buffer's seed, the chain's stream and the number
+ * of the draw.
+ *
+ * @param transition  kept alive by the buffer; NULL for none.
+ *
+ * Errors: HANDLE, CONTEXT, those of ebm_transition_check(), STATE (a callback
+ * of the transition). Thread safety: one thread a buffer. Since: 0.1.
+ */
+EBM_API ebm_status ebm_buffer_set_transition(ebm_buffer *buffer,
+                                             ebm_transition *transition);
+
+/**
  * Empties the buffer, puts `count` uniform draws from [minimum, maximum) into
  * it (origin noise, age 0), and makes this law the source of fresh chains.
  *
@@ -180,6 +198,8 @@ EBM_API ebm_status ebm_buffer_add(ebm_buffer *buffer, const float *x,
  * takes the place of the state in its slot). Marks of divergence are cleared.
  * The chains remember this buffer and their slots.
  *
+ * Drawn states then pass the transition, if one is set; fresh ones do not.
+ *
  * When a reset is due (EBM_BUFFER_RESET_INTERVAL), the buffer is filled anew
  * first. Under WRITE_BACK, chains that were drawn before a reset can not be
  * stored after it.
@@ -188,7 +208,10 @@ EBM_API ebm_status ebm_buffer_add(ebm_buffer *buffer, const float *x,
  * empty, or it has no source while FRESH_RATE > 0 or a reset is due; the
  * chains are in the middle of a run or of a loss's pass), RANGE (WRITE_BACK:
  * more chains than states); when the source is a dataset from a folder also
- * IO, FORMAT and MEMORY. On an error nothing is reset or drawn.
+ * IO, FORMAT and MEMORY; with a transition also SHAPE, RANGE, MEMORY, and
+ * CALLBACK and NON_FINITE, where its callback failed. On an error nothing is
+ * reset or drawn, except that the last two leave the chains drawn, and as the
+ * buffer held them.
  * Thread safety: one thread a buffer and a chains object. Since: 0.1.
  */
 EBM_API ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains);

@@ -176,6 +176,17 @@ EBM_API ebm_status ebm_chains_age(const ebm_chains *chains, size_t index,
 EBM_API ebm_status ebm_chains_diverged(const ebm_chains *chains, size_t index,
                                        uint64_t *step);
 
+/**
+ * How many transitions one chain went through since it began: draws from a
+ * buffer and jumps of a sampler at which at least one operation was carried
+ * out on it (ebm_buffer_set_transition(), ebm_sampler_set_transition()).
+ * Origin and age are as they would be without.
+ *
+ * Errors, thread safety: as ebm_chains_origin(). Since: 0.1.
+ */
+EBM_API ebm_status ebm_chains_transitions(const ebm_chains *chains,
+                                          size_t index, uint64_t *count);
+
 /** How many chains are marked as diverged; 0 for a wrong handle. Since: 0.1.
  */
 EBM_API size_t ebm_chains_diverged_count(const ebm_chains *chains);

@@ -32,6 +32,7 @@
 #include <ebm/report.h>
 #include <ebm/sampler.h>
 #include <ebm/status.h>
+#include <ebm/transition.h>
 #include <ebm/version.h>
 
 #endif

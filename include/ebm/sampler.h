@@ -26,6 +26,7 @@
 #include <ebm/model.h>
 #include <ebm/option.h>
 #include <ebm/status.h>
+#include <ebm/transition.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -154,6 +155,28 @@ EBM_API ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
                                             void *user);
 
 /**
+ * Sets a transition: all healthy chains jump before a step once `every` steps
+ * have passed since they were started, drawn or last jumped, in this run or
+ * an earlier one. A run thus never ends on a jump, and two runs of 60 and 40
+ * steps are one of 100. Jumps are no steps: origin, age and step count stay,
+ * and ebm_chains_transitions() counts. Their draws are a function of the
+ * chains' seed, the chain's stream, and the chains' step count.
+ *
+ * There is no derivative through a jump: the steps that
+ * EBM_SAMPLER_KEEP_STEPS keeps must come after the last jump of a run.
+ *
+ * @param transition  kept alive by the sampler; NULL takes it away.
+ * @param every       at least 1.
+ *
+ * Errors: HANDLE, CONTEXT, ARGUMENT (every is 0), STATE (a callback of a run).
+ * Whether the transition takes the chains' shape is checked at the run.
+ * Thread safety: one thread a sampler. Since: 0.1.
+ */
+EBM_API ebm_status ebm_sampler_set_transition(ebm_sampler *sampler,
+                                              ebm_transition *transition,
+                                              size_t every);
+
+/**
  * Moves every healthy chain by EBM_SAMPLER_STEPS steps, in place.
  *
  * Ages and the chains' step count grow by the steps carried out. A chain that
@@ -167,11 +190,14 @@ EBM_API ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
  *
  * Errors: HANDLE, CONTEXT, SHAPE (model and chains differ), RANGE (STATE_MIN
  * > STATE_MAX, before the run or by a callback; KEEP_STEPS > STEPS, or a step
- * count beyond 2^44), STATE (the model's parameters are lent, before the run
- * or by a callback; the sampler or the chains are in the middle of a run, or a
- * loss in that of a pass over the chains), MEMORY, DIVERGED, CALLBACK. Only
- * DIVERGED, CALLBACK and what a callback caused change the chains. Thread
- * safety: one thread a sampler and a chains object. Since: 0.1.
+ * count beyond 2^44, with a transition 2^36; KEEP_STEPS reaching back over a
+ * jump), those of ebm_transition_check(), STATE (the model's parameters are
+ * lent, before the run or by a callback; the sampler or the chains are in the
+ * middle of a run, or a loss in that of a pass over the chains), MEMORY,
+ * NON_FINITE (by a transition's callback), DIVERGED, CALLBACK. Only DIVERGED,
+ * CALLBACK and what a callback caused change the chains. Thread safety: one
+ * thread a sampler and a chains object.
+ * Since: 0.1.
  */
 EBM_API ebm_status ebm_sampler_run(ebm_sampler *sampler,
                                    const ebm_model *model, ebm_chains *chains);

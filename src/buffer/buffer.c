@@ -19,10 +19,13 @@ static void finish(void *object)
     ebm_buffer *buffer = object;
     const ebm_context *context = ebm_context_of(buffer);
     ebm_object_release(buffer->source.dataset);
+    ebm_object_release(buffer->transition);
+    ebm_transition_work_free(context, &buffer->work);
     ebm_free(context, buffer->order);
     ebm_free(context, buffer->older);
     ebm_free(context, buffer->newer);
     ebm_free(context, buffer->written);
+    ebm_free(context, buffer->transitions);
     ebm_free(context, buffer->ages);
     ebm_free(context, buffer->origins);
     ebm_free(context, buffer->labels);
@@ -40,13 +43,14 @@ static ebm_status allocate(ebm_buffer *buffer)
     buffer->labels = ebm_alloc(context, n, sizeof *buffer->labels);
     buffer->origins = ebm_alloc(context, n, sizeof *buffer->origins);
     buffer->ages = ebm_alloc(context, n, sizeof *buffer->ages);
+    buffer->transitions = ebm_alloc(context, n, sizeof *buffer->transitions);
     buffer->written = ebm_alloc(context, n, sizeof *buffer->written);
     buffer->newer = ebm_alloc(context, n + 1, sizeof *buffer->newer);
     buffer->older = ebm_alloc(context, n + 1, sizeof *buffer->older);
     buffer->order = ebm_alloc(context, n, sizeof *buffer->order);
     if (!buffer->states || !buffer->labels || !buffer->origins ||
-        !buffer->ages || !buffer->written || !buffer->newer ||
-        !buffer->older || !buffer->order)
+        !buffer->ages || !buffer->transitions || !buffer->written ||
+        !buffer->newer || !buffer->older || !buffer->order)
         return ebm_out_of_memory(context, "a replay buffer");
     ebm_buffer_clear(buffer);
     return EBM_OK;
@@ -108,6 +112,25 @@ ebm_status ebm_buffer_option(ebm_buffer_key key, const char **name,
 {
     return ebm_option_describe(rows, EBM_BUFFER_KEYS, (unsigned)key, name,
                                kind, minimum, maximum, initial);
+}
+
+ebm_status ebm_buffer_set_transition(ebm_buffer *buffer,
+                                     ebm_transition *transition)
+{
+    EBM_CHECK_HANDLE(buffer, EBM_TYPE_BUFFER);
+    if (buffer->is_applying)
+        return ebm_fail(ebm_context_of(buffer), EBM_ERROR_STATE,
+                        "the buffer is in the middle of a draw");
+    if (transition) {
+        EBM_CHECK_HANDLE(transition, EBM_TYPE_TRANSITION);
+        EBM_CHECK_SAME_CONTEXT(buffer, transition);
+        EBM_TRY(ebm_transition_check_shape(transition, buffer->height,
+                                           buffer->width, buffer->channels));
+    }
+    ebm_object_retain(transition);
+    ebm_object_release(buffer->transition);
+    buffer->transition = transition;
+    return EBM_OK;
 }
 
 size_t ebm_buffer_size(const ebm_buffer *buffer)

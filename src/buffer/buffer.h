@@ -13,6 +13,7 @@
 
 #include "core/object.h"
 #include "core/random.h"
+#include "transition/transition.h"
 
 enum { EBM_BUFFER_KEYS = 3 };
 
@@ -47,6 +48,7 @@ struct ebm_buffer {
     int32_t *labels;
     ebm_origin *origins;
     uint64_t *ages;
+    uint64_t *transitions;
     uint64_t *written; /* value of `stores` when the slot was written */
     size_t *newer;     /* [capacity + 1]; newer[capacity] is the oldest */
     size_t *older;     /* [capacity + 1]; older[capacity] is the newest */
@@ -60,6 +62,10 @@ struct ebm_buffer {
     uint64_t stores;  /* calls of store */
     uint64_t references; /* calls of ebm_buffer_reference: keys them */
     uint64_t layout;     /* changes when slots no longer hold what was drawn */
+
+    ebm_transition *transition; /* referred to, or NULL */
+    ebm_transition_work work;
+    int is_applying; /* a callback of it must not begin another */
 };
 
 /* Takes the place of a state: everything but where it is put. */
@@ -68,6 +74,7 @@ typedef struct ebm_state {
     int32_t label;
     ebm_origin origin;
     uint64_t age;
+    uint64_t transitions;
 } ebm_state;
 
 /* Begins with an empty ring. */
@@ -111,13 +118,14 @@ void ebm_buffer_reset(ebm_buffer *buffer, ebm_stock *stock);
  * Copies `count` states, each drawn uniformly and with replacement from those
  * held, never fresh, into x[count, size]: what an entropy is measured against.
  * A counter of its own keys the draw, so that measuring never changes which
- * chains are drawn. States come as they are held; a transition that drawn
- * states pass, should the buffer be given one, belongs here too.
+ * chains are drawn. They pass the buffer's transition, as drawn states do.
  *
  * The handle is not checked: an object that holds on to the buffer may ask
  * after the caller gave it up.
  *
- * Errors: ARGUMENT (x is NULL, count is 0), STATE (empty).
+ * Errors: ARGUMENT (x is NULL, count is 0), STATE (empty; a callback of the
+ * transition), and those of a transition: SHAPE, RANGE, MEMORY, before x is
+ * written; CALLBACK, NON_FINITE, after.
  */
 ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x);
 

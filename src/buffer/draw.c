@@ -145,6 +145,7 @@ static void draw_fresh(ebm_buffer *buffer, ebm_stock *stock,
                      chains->labels + i);
     chains->origins[i] = ebm_buffer_fresh_origin(buffer);
     chains->ages[i] = 0;
+    chains->transitions[i] = 0;
     buffer->fresh++;
 }
 
@@ -157,6 +158,58 @@ static void draw_held(const ebm_buffer *buffer, ebm_chains *chains, size_t i,
     chains->labels[i] = buffer->labels[slot];
     chains->origins[i] = drawn_origin(buffer, slot);
     chains->ages[i] = buffer->ages[slot];
+    chains->transitions[i] = buffer->transitions[slot];
+}
+
+/* All that can go wrong with the transition but for its callbacks. */
+static ebm_status prepare_transition(ebm_buffer *buffer, size_t n)
+{
+    const ebm_context *context = ebm_context_of(buffer);
+    if (buffer->is_applying)
+        return ebm_fail(context, EBM_ERROR_STATE,
+                        "the buffer is in the middle of a draw");
+    if (!buffer->transition)
+        return EBM_OK;
+    if (buffer->draws >= EBM_TRANSITION_LIMIT ||
+        buffer->references >= EBM_TRANSITION_LIMIT)
+        return ebm_fail(context, EBM_ERROR_RANGE,
+                        "the buffer has used up its numbers of draws");
+    return ebm_transition_prepare(&buffer->work, buffer->transition, n,
+                                  buffer->height, buffer->width,
+                                  buffer->channels);
+}
+
+/* Applies what was prepared. A callback may let go of any handle: the buffer
+   and its transition stay. */
+static ebm_status apply_transition(ebm_buffer *buffer,
+                                   const ebm_transition_batch *batch)
+{
+    ebm_object_hold(buffer);
+    buffer->is_applying = 1;
+    ebm_status status = ebm_transition_run(&buffer->work, batch);
+    buffer->is_applying = 0;
+    return status;
+}
+
+/* The drawn chains jump; fresh ones, which the work skips, do not. */
+static ebm_status jump(ebm_buffer *buffer, ebm_chains *chains)
+{
+    ebm_transition_batch batch = {.x = chains->states,
+                                  .labels = chains->labels,
+                                  .n = chains->n,
+                                  .seed = buffer->seed,
+                                  .purpose = EBM_PURPOSE_DRAW_TRANSITION,
+                                  .first_stream = chains->first_stream,
+                                  .count = buffer->draws - 1};
+    ebm_object_hold(chains);
+    chains->is_moving = 1;
+    ebm_status status = apply_transition(buffer, &batch);
+    chains->is_moving = 0;
+    for (size_t i = 0; i < chains->n; i++)
+        chains->transitions[i] += buffer->work.touched[i];
+    ebm_object_let_go(chains);
+    ebm_object_let_go(buffer);
+    return status;
 }
 
 ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains)
@@ -164,6 +217,7 @@ ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains)
     EBM_TRY(check_pair(buffer, chains));
     EBM_TRY(ebm_chains_check_free(chains));
     EBM_TRY(check_drawable(buffer, chains));
+    EBM_TRY(prepare_transition(buffer, chains->n));
     ebm_stock stock = {NULL, 0};
     EBM_TRY(stock_draw(buffer, chains, &stock));
     if (is_reset_due(buffer))
@@ -186,15 +240,18 @@ ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains)
             draw_held(buffer, chains, i, slot);
         chains->diverged[i] = 0;
         chains->slots[i] = slot;
+        if (fresh && buffer->transition)
+            buffer->work.skip[i] = 1;
     }
     ebm_free(ebm_context_of(buffer), stock.bytes);
     buffer->draws++;
     ebm_object_retain(buffer);
     ebm_object_release(chains->buffer);
     ebm_tail_forget(chains);
+    chains->since_jump = 0;
     chains->buffer = &buffer->object;
     chains->buffer_layout = buffer->layout;
-    return EBM_OK;
+    return buffer->transition ? jump(buffer, chains) : EBM_OK;
 }
 
 ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x)
@@ -206,6 +263,7 @@ ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x)
     if (!buffer->count)
         return ebm_fail(context, EBM_ERROR_STATE,
                         "the buffer is empty: it has no reference states");
+    EBM_TRY(prepare_transition(buffer, count));
     for (size_t i = 0; i < count; i++) {
         ebm_random random = ebm_random_at(
             buffer->seed, EBM_PURPOSE_BUFFER_REFERENCE, i, buffer->references);
@@ -213,8 +271,16 @@ ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x)
         memcpy(x + i * buffer->size, buffer->states + slot * buffer->size,
                buffer->size * sizeof *x);
     }
-    buffer->references++;
-    return EBM_OK;
+    ebm_transition_batch batch = {.x = x,
+                                  .n = count,
+                                  .seed = buffer->seed,
+                                  .purpose = EBM_PURPOSE_REFERENCE_TRANSITION,
+                                  .count = buffer->references++};
+    if (!buffer->transition)
+        return EBM_OK;
+    ebm_status status = apply_transition(buffer, &batch);
+    ebm_object_let_go(buffer);
+    return status;
 }
 
 /* Whether every chain still has a slot to return to. */
@@ -252,7 +318,7 @@ ebm_status ebm_buffer_store(ebm_buffer *buffer, const ebm_chains *chains)
     for (size_t i = 0; i < chains->n; i++) {
         ebm_state state = {chains->states + i * chains->size,
                            chains->labels[i], chains->origins[i],
-                           chains->ages[i]};
+                           chains->ages[i], chains->transitions[i]};
         if (back) {
             ebm_buffer_write(buffer, chains->slots[i], &state);
             buffer->seen++;

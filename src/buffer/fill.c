@@ -41,6 +41,7 @@ void ebm_buffer_write(ebm_buffer *buffer, size_t slot, const ebm_state *state)
     buffer->labels[slot] = state->label;
     buffer->origins[slot] = state->origin;
     buffer->ages[slot] = state->age;
+    buffer->transitions[slot] = state->transitions;
     buffer->written[slot] = buffer->stores;
 }
 
@@ -123,7 +124,7 @@ static void fill(ebm_buffer *buffer, ebm_source source, size_t count,
     ebm_buffer_clear(buffer);
     for (size_t i = 0; i < count; i++) {
         float *x = buffer->states + i * buffer->size;
-        ebm_state state = {NULL, 0, ebm_buffer_fresh_origin(buffer), 0};
+        ebm_state state = {NULL, 0, ebm_buffer_fresh_origin(buffer), 0, 0};
         ebm_random random = ebm_buffer_fill_random(buffer, i);
         ebm_buffer_fresh(buffer, &random, stock, x, &state.label);
         state.x = x;
@@ -223,7 +224,7 @@ ebm_status ebm_buffer_add(ebm_buffer *buffer, const float *x,
     buffer->layout++;
     for (size_t i = 0; i < n; i++) {
         ebm_state state = {x + i * buffer->size, labels ? labels[i] : 0,
-                           origin, 0};
+                           origin, 0, 0};
         ebm_buffer_offer(buffer, &state);
     }
     return EBM_OK;

@@ -15,6 +15,7 @@ static void finish(void *object)
     ebm_tail_free(chains);
     ebm_free(context, chains->slots);
     ebm_free(context, chains->diverged);
+    ebm_free(context, chains->transitions);
     ebm_free(context, chains->ages);
     ebm_free(context, chains->origins);
     ebm_free(context, chains->labels);
@@ -31,10 +32,13 @@ static ebm_status allocate(ebm_chains *chains)
     chains->labels = ebm_alloc_zero(context, n, sizeof *chains->labels);
     chains->origins = ebm_alloc_zero(context, n, sizeof *chains->origins);
     chains->ages = ebm_alloc_zero(context, n, sizeof *chains->ages);
+    chains->transitions =
+        ebm_alloc_zero(context, n, sizeof *chains->transitions);
     chains->diverged = ebm_alloc_zero(context, n, sizeof *chains->diverged);
     chains->slots = ebm_alloc(context, n, sizeof *chains->slots);
     if (!chains->states || !chains->labels || !chains->origins ||
-        !chains->ages || !chains->diverged || !chains->slots)
+        !chains->ages || !chains->transitions || !chains->diverged ||
+        !chains->slots)
         return ebm_out_of_memory(context, "chains");
     for (size_t i = 0; i < n; i++) {
         chains->origins[i] = EBM_ORIGIN_NOISE;
@@ -152,6 +156,14 @@ ebm_status ebm_chains_age(const ebm_chains *chains, size_t index,
 {
     EBM_TRY(check_index(chains, index, age));
     *age = chains->ages[index];
+    return EBM_OK;
+}
+
+ebm_status ebm_chains_transitions(const ebm_chains *chains, size_t index,
+                                  uint64_t *count)
+{
+    EBM_TRY(check_index(chains, index, count));
+    *count = chains->transitions[index];
     return EBM_OK;
 }
 

@@ -42,7 +42,11 @@ struct ebm_chains {
     int32_t *labels;
     ebm_origin *origins;
     uint64_t *ages;
-    uint64_t *diverged; /* step number from 1 on, or 0 */
+    uint64_t *transitions; /* that each went through since it began */
+    uint64_t *diverged;    /* step number from 1 on, or 0 */
+    /* Steps since the chains were last started, drawn, or moved by a sampler's
+       transition: the next one is due when there are enough. */
+    uint64_t since_jump;
 
     /* The last draw: from which buffer, in which layout of its slots, and
        which slot of each chain. The buffer is referred to (counted), so that

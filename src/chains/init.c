@@ -80,9 +80,11 @@ static void restart(ebm_chains *chains, ebm_origin origin)
     for (size_t i = 0; i < chains->n; i++) {
         chains->origins[i] = origin;
         chains->ages[i] = 0;
+        chains->transitions[i] = 0;
         chains->diverged[i] = 0;
         chains->slots[i] = EBM_NO_SLOT;
     }
+    chains->since_jump = 0;
     ebm_object_release(chains->buffer);
     chains->buffer = NULL;
     ebm_tail_forget(chains);

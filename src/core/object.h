@@ -29,7 +29,8 @@ typedef enum ebm_type {
     EBM_TYPE_REPORT,
     EBM_TYPE_OPTIMIZER,
     EBM_TYPE_DATASET,
-    EBM_TYPE_PRESET
+    EBM_TYPE_PRESET,
+    EBM_TYPE_TRANSITION
 } ebm_type;
 
 /* First member of every handle. */

@@ -72,6 +72,17 @@ typedef struct ebm_combination {
     const float *a, *b, *constant;
 } ebm_combination;
 
+/* What is seen beyond the ends of a row of samples: nothing (coordinates there
+   are outside), the last sample, the samples mirrored half a pixel beyond the
+   last one, mirrored at it, or those of the other end. */
+typedef enum ebm_edge {
+    EBM_EDGE_CONSTANT,
+    EBM_EDGE_NEAREST,
+    EBM_EDGE_REFLECT,
+    EBM_EDGE_MIRROR,
+    EBM_EDGE_WRAP
+} ebm_edge;
+
 typedef struct ebm_kernels {
     const char *name;
     /* Whether this processor can run them. */
@@ -196,6 +207,59 @@ typedef struct ebm_kernels {
                                float *v);
     void (*langevin_adjoint)(size_t n, const uint8_t *masks, float step_size,
                              const float *hv, float *a);
+
+    /* Padded columns. out[c] = sum_k weights[k] rows[k row_length + c], terms
+       at least 1: a field from spline rows, a blur. */
+    void (*mix_rows)(size_t terms, size_t columns, const float *weights,
+                     const float *rows, size_t row_length, float *out);
+    /* Padded columns. Samples c[rows, columns] <- coefficients of the cubic
+       B-spline through them along the first axis, continued as edge says
+       (CONSTANT and NEAREST as MIRROR). */
+    void (*spline_filter)(size_t rows, size_t columns, ebm_edge edge,
+                          float *c);
+    /* Padded. Brings coordinates into [0, length - 1], NEAREST and CONSTANT
+       into [-border, length - 1 + border], REFLECT half a pixel beyond the
+       ends and WRAP one beyond the last. CONSTANT: outside[i] becomes all ones
+       where u[i] left [0, length - 1], else it stays. |u| < 2^30. */
+    void (*place)(size_t n, ebm_edge edge, size_t length, size_t border,
+                  float *u, int32_t *outside);
+    /* out[i] = the plane, row stride, at (u[i], v[i]): of the nearest sample;
+       by linear interpolation; of the cubic B-spline of these coefficients.
+       Samples from floor(u) - 1 to floor(u) + 2 must exist, u > -14. */
+    void (*read_nearest)(size_t n, const float *u, const float *v,
+                         const float *plane, size_t stride, float *out);
+    void (*read_linear)(size_t n, const float *u, const float *v,
+                        const float *plane, size_t stride, float *out);
+    void (*read_cubic)(size_t n, const float *u, const float *v,
+                       const float *plane, size_t stride, float *out);
+    /* Padded. x <- clamp(x), or fill where outside is all ones. */
+    void (*finish_warp)(size_t n, const int32_t *outside, float fill,
+                        float minimum, float maximum, float *x);
+    /* How often the determinant uu vv - uv vu is not positive. */
+    size_t (*count_folds)(size_t n, const float *uu, const float *uv,
+                          const float *vu, const float *vv);
+
+    /* x[n, channels] -> planes[channels, plane_length] of (x - offset) scale,
+       and back: x <- clamp(offset + scale plane). */
+    void (*to_planes)(size_t n, size_t channels, size_t plane_length,
+                      float offset, float scale, const float *x,
+                      float *planes);
+    void (*from_planes)(size_t n, size_t channels, size_t plane_length,
+                        float offset, float scale, float minimum,
+                        float maximum, const float *planes, float *x);
+    /* Mean over n pixels of the luma (three planes) or of the one plane. */
+    double (*mean_luma)(size_t n, size_t channels, size_t plane_length,
+                        const float *planes);
+    /* Padded, values in [0, 1]. x <- clamp(factor x + (1 - factor) other). */
+    void (*blend)(size_t n, float factor, float other, float *x);
+    /* The same where `other` is each pixel's luma. */
+    void (*saturate)(size_t n, float factor, float *red, float *green,
+                     float *blue);
+    /* Turns the hue by shift, in [-0.5, 0.5] of the circle. */
+    void (*turn_hue)(size_t n, float shift, float *red, float *green,
+                     float *blue);
+    /* All three planes <- luma. */
+    void (*to_grey)(size_t n, float *red, float *green, float *blue);
 
     /* g <- clip to +-limit; returns sum g^2 (in double, fixed order), which
        is not finite when an element is not. */

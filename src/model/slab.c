@@ -118,7 +118,8 @@ void ebm_slab_load(const ebm_slab_memory *memory, ebm_slab *slab,
         return;
     }
     int32_t *tags = (int32_t *)(uintptr_t)slab->labels;
-    memset(tags, 0, slab->n * sizeof *tags);
+    for (size_t i = 0; i < slab->n; i++)
+        tags[i] = labels[0]; /* as padding is finite only with its own */
     memcpy(tags + first_slot, labels, count * sizeof *tags);
 }
 

@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/random.h"
+#include "sampler/jump.h"
 
 /* A kind is a row. */
 static const ebm_sampler_ops *const kinds[] = {
@@ -33,6 +34,8 @@ static const ebm_option_row rows[EBM_SAMPLER_KEYS] = {
 static void finish(void *object)
 {
     ebm_sampler *sampler = object;
+    ebm_object_release(sampler->transition);
+    ebm_transition_work_free(ebm_context_of(sampler), &sampler->jump_work);
     ebm_slab_memory_free(&sampler->memory);
     ebm_free(ebm_context_of(sampler), sampler->records);
 }
@@ -214,6 +217,7 @@ static ebm_status prepare(ebm_sampler *sampler, const ebm_model *model,
         sampler->record_count = chains->n;
     }
     memset(sampler->records, 0, chains->n * sizeof *sampler->records);
+    EBM_TRY(ebm_sampler_prepare_jumps(sampler, chains));
     return ebm_tail_prepare(chains, model,
                             (size_t)sampler->values[EBM_SAMPLER_KEEP_STEPS]);
 }
@@ -240,6 +244,7 @@ typedef struct run {
     ebm_chains *chains;
     size_t total, done;
     size_t kept_from;
+    size_t observed; /* the steps done when the observer was last asked */
 } run;
 
 /* Moves all chains by some steps and brings ages and the count up to date. */
@@ -264,6 +269,7 @@ static ebm_status run_segment(run *r, size_t steps)
     for (size_t i = 0; i < chains->n; i++)
         chains->ages[i] += sampler->records[i].steps;
     chains->steps += m.segment.completed;
+    chains->since_jump += m.segment.completed;
     r->done += m.segment.completed;
     return (ebm_status)atomic_load(&m.status);
 }
@@ -285,28 +291,57 @@ static void add_statistics(ebm_sampler *sampler, const ebm_chains *chains,
     s[EBM_SAMPLER_STAT_DIVERGED] = (double)diverged;
 }
 
-/* All segments, with the observer in between. */
+/* Steps up to the next jump, the next call of the observer, or the end. */
+static size_t next_segment(const run *r)
+{
+    const ebm_sampler *sampler = r->sampler;
+    size_t steps =
+        ebm_sampler_until_jump(sampler, r->chains, r->total - r->done);
+    size_t seen = r->done - r->observed;
+    if (!sampler->observer || seen >= sampler->observe_every)
+        return steps;
+    size_t left = sampler->observe_every - seen;
+    return left < steps ? left : steps;
+}
+
+/* Whether the observer is to be asked after these steps. */
+static int is_observed(run *r)
+{
+    const ebm_sampler *sampler = r->sampler;
+    if (sampler->observer && r->done < r->total &&
+        r->done - r->observed < sampler->observe_every)
+        return 0;
+    r->observed = r->done;
+    return sampler->observer != NULL;
+}
+
+/* What the observer or a transition's callback may have spoilt. */
+static ebm_status check_callbacks(const run *r)
+{
+    EBM_TRY(ebm_model_check_ready(r->model));
+    return check_bounds(r->sampler);
+}
+
+/* All segments, with jumps and the observer in between. */
 static ebm_status run_all(run *r)
 {
     ebm_sampler *sampler = r->sampler;
     const ebm_context *context = ebm_context_of(sampler);
     while (r->done < r->total) {
-        size_t steps = r->total - r->done;
-        if (sampler->observer && steps > sampler->observe_every)
-            steps = sampler->observe_every;
-        ebm_status status = run_segment(r, steps);
+        EBM_TRY(ebm_sampler_jump(sampler, r->chains));
+        EBM_TRY(check_callbacks(r));
+        ebm_status status = run_segment(r, next_segment(r));
         if (status != EBM_OK)
             return ebm_fail(context, status,
                             "the energy's callback returned an error at step "
                             "%zu",
                             r->done + 1);
-        if (sampler->observer &&
+        if (is_observed(r) &&
             sampler->observer(r->done, r->chains, sampler->observer_user))
             return ebm_fail(context, EBM_ERROR_CALLBACK,
                             "the observer stopped the run after step %zu",
                             r->done);
-        EBM_TRY(ebm_model_check_ready(r->model));
-        EBM_TRY(check_bounds(sampler));
+        EBM_TRY(check_callbacks(r));
     }
     return EBM_OK;
 }
@@ -332,7 +367,8 @@ ebm_status ebm_sampler_run(ebm_sampler *sampler, const ebm_model *model,
     run r = {
         sampler, model,
         chains,  (size_t)v[EBM_SAMPLER_STEPS],
-        0,       (size_t)(v[EBM_SAMPLER_STEPS] - v[EBM_SAMPLER_KEEP_STEPS])};
+        0,       (size_t)(v[EBM_SAMPLER_STEPS] - v[EBM_SAMPLER_KEEP_STEPS]),
+        0};
     size_t marked = ebm_chains_diverged_count(chains);
     /* A callback may let go of any handle; this call holds on to its own. */
     const void *held[] = {sampler, model, chains};

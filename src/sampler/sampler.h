@@ -11,6 +11,7 @@
 #include "core/object.h"
 #include "kernel/kernels.h"
 #include "model/slab.h"
+#include "transition/transition.h"
 
 enum { EBM_SAMPLER_KEYS = 7, EBM_SAMPLER_STATISTICS = 6 };
 
@@ -55,6 +56,10 @@ struct ebm_sampler {
     ebm_sampler_observer_fn observer;
     void *observer_user;
     double statistics[EBM_SAMPLER_STATISTICS];
+
+    ebm_transition *transition; /* referred to, or NULL: jump.c */
+    size_t jump_every;
+    ebm_transition_work jump_work;
 
     ebm_slab_memory memory;
     ebm_chain_record *records;

@@ -158,6 +158,12 @@ const bench_case bench_cases[] = {
      "digits-small", 128, 40, 1, create_kl, run_kl, destroy},
     {"klall-small", "digits-small, 128 chains, 40 steps, L_opt through all",
      "digits-small", 128, 40, 40, create_kl, run_kl, destroy},
+    {"transition-elastic-28",
+     "128 images 28x28, elastic deformation, 3x3 grid, cubic", NULL, 128, 0, 0,
+     bench_elastic_create, bench_images_run, bench_images_destroy},
+    {"transition-simclr-32",
+     "128 images 32x32x3: crop, flip, jitter, grayscale, blur", NULL, 128, 0,
+     0, bench_simclr_create, bench_images_run, bench_images_destroy},
 };
 const size_t bench_case_count = sizeof bench_cases / sizeof bench_cases[0];
 

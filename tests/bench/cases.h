@@ -28,6 +28,12 @@ extern const size_t bench_case_count;
 /* Samples that go through the network in one run of a case. */
 size_t bench_samples(const bench_case *bench);
 
+/* transitions.c */
+void *bench_elastic_create(const bench_case *bench, ebm_context *context);
+void *bench_simclr_create(const bench_case *bench, ebm_context *context);
+void bench_images_run(void *work);
+void bench_images_destroy(void *work);
+
 /* Ends the program when a call of the library fails; the macro needs a
    variable `context` in sight. */
 void bench_try(const ebm_context *context, ebm_status status,

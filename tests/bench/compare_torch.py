@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Runs the cases of ebm_bench in PyTorch too and prints how many times as
-fast libebm is.
+"""Runs the cases of ebm_bench in PyTorch too (transitions: in SciPy or
+torchvision) and prints how many times as fast libebm is.
 
     python3 tests/bench/compare_torch.py [--bench build/tests/bench/ebm_bench]
         [--case NAME ...] [--threads 2] [--repeat 7] [--rounds 3] [--force]
@@ -11,12 +11,17 @@ otherwise. Then every combination of one or T threads, memory layout (NCHW or
 channels last), and eager or traced network is tried, and the fastest of a
 case is the one that is compared. oneDNN is on: without it all are slower.
 
+The transitions are compared with what is in use for them, image by image:
+SciPy's map_coordinates (Debian: python3-scipy) for the elastic deformation and
+torchvision (python3-torchvision) for SimCLR's, alone, or shared out between T
+threads or processes; again the fastest is compared.
+
 The two sides take turns, a process each, so that a slow spell of the machine
 meets both. A busy machine is refused: beside another process PyTorch loses
 far more than libebm does, and any ratio can come out.
 
 Exit status: 0 when all was measured, 1 when the machine is busy or something
-failed, 2 for a wrong command, 77 when there is no PyTorch.
+failed, 2 for a wrong command, 77 when none of the libraries is there.
 """
 
 import argparse
@@ -31,8 +36,11 @@ import time
 
 KL_STEPS = 40
 MAX_LOAD = 0.5
-CASES = ("chain-small", "chain-mnist-resnet", "chain-table1", "update-small",
-         "update-table1", "kl1-small", "klall-small")
+NETWORK_CASES = ("chain-small", "chain-mnist-resnet", "chain-table1",
+                 "update-small", "update-table1", "kl1-small", "klall-small")
+IMAGE_CASES = {"transition-elastic-28": "scipy",
+               "transition-simclr-32": "torchvision"}
+CASES = NETWORK_CASES + tuple(IMAGE_CASES)
 
 
 # ------------------------------------------------------------ the worker ---
@@ -206,6 +214,90 @@ def kl_small(kept):
     return case
 
 
+def elastic():
+    """An elastic deformation of one image: displacements N(0, 0.5^2) of 3 x 3
+    control points, cubic splines for the field and the image. What can be
+    computed once for all images is."""
+    import numpy as np
+    from scipy.ndimage import map_coordinates
+    points, std = 3, 0.5
+    places = np.linspace(0, points - 1, SIZE)
+    grid = np.stack(np.meshgrid(places, places, indexing="ij"))
+    pixels = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE),
+                                  indexing="ij")).astype(float)
+    random = np.random.default_rng(1)
+    images = random.uniform(-1, 1, (BATCH, SIZE, SIZE)).astype(np.float32)
+
+    def warp(i):
+        controls = random.normal(0, std, (2, points, points))
+        field = [map_coordinates(d, grid, order=3, mode="mirror")
+                 for d in controls]
+        warped = map_coordinates(images[i], pixels + field, order=3,
+                                 mode="constant", cval=-1, output=np.float32)
+        return warped.clip(-1, 1)
+    return warp
+
+
+def simclr():
+    """SimCLR's augmentation of strength 1 of one float image 32 x 32."""
+    import torch
+    from torchvision import transforms
+    from torchvision.transforms import InterpolationMode
+    side, s = 32, 1.0
+    torch.manual_seed(1)
+    images = torch.empty(BATCH, 3, side, side).uniform_(-1, 1)
+    augment = transforms.Compose([
+        transforms.RandomResizedCrop(
+            side, scale=(0.08, 1), interpolation=InterpolationMode.BICUBIC),
+        transforms.Lambda(lambda x: x.clamp(0, 1)),
+        transforms.RandomHorizontalFlip(),
+        transforms.RandomApply(
+            [transforms.ColorJitter(0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s)], 0.8),
+        transforms.RandomGrayscale(0.2),
+        transforms.RandomApply([transforms.GaussianBlur(3, (0.1, 2))], 0.5)])
+
+    def apply(i):
+        with torch.no_grad():
+            return (2 * augment((images[i] + 1) / 2) - 1).numpy()
+    return apply
+
+
+IMAGE_WORK = {"transition-elastic-28": elastic, "transition-simclr-32": simclr}
+one_image = None  # of this process
+
+
+def start_process(case):
+    global one_image
+    if IMAGE_CASES[case] == "torchvision":
+        import torch
+        torch.set_num_threads(1)
+        torch.manual_seed(os.getpid())
+    one_image = IMAGE_WORK[case]()
+
+
+def some_images(numbers):
+    import numpy as np
+    return np.stack([one_image(i) for i in numbers])
+
+
+def image_case(request):
+    """The whole batch, in one of the ways to share it out."""
+    import multiprocessing
+    import multiprocessing.pool
+    import numpy as np
+    share, threads = request["share"], request["threads"]
+    start_process(request["case"])
+    parts = [range(i, BATCH, threads) for i in range(threads)]
+    if share == "processes":
+        pool = multiprocessing.get_context("spawn").Pool(
+            threads, start_process, (request["case"],))
+    elif share == "threads":
+        pool = multiprocessing.pool.ThreadPool(threads)
+    else:
+        return lambda: some_images(range(BATCH))
+    return lambda: np.concatenate(pool.map(some_images, parts, 1))
+
+
 def blas_in_use():
     """The BLAS files in this process and what they say of themselves."""
     import ctypes
@@ -231,7 +323,27 @@ def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def worker(request):
+def measure(run, repeat):
+    for _ in range(3):  # traced code is compiled in its first runs
+        run()
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        run()
+        times.append(1e3 * (time.perf_counter() - start))
+    return {"median_ms": statistics.median(times), "min_ms": min(times)}
+
+
+def image_worker(request):
+    import importlib
+    library = IMAGE_CASES[request["case"]]
+    result = measure(image_case(request), request["repeat"])
+    result["machinery"] = "%s %s" % (
+        library, importlib.import_module(library).__version__)
+    return result
+
+
+def network_worker(request):
     import torch
     torch.set_num_threads(request["threads"])
     layout = (torch.channels_last if request["channels_last"]
@@ -243,30 +355,28 @@ def worker(request):
             "kl1-small": kl_small(1), "klall-small": kl_small(KL_STEPS)}
     before = peak_mb()
     run = case[request["case"]](torch, layout, request["traced"])
-    for _ in range(3):  # traced code is compiled in its first runs
-        run()
-    times = []
-    for _ in range(request["repeat"]):
-        start = time.perf_counter()
-        run()
-        times.append(1e3 * (time.perf_counter() - start))
+    result = measure(run, request["repeat"])
     onednn = [line.strip(" -") for line in torch.__config__.show().split("\n")
               if "MKL-DNN" in line or "oneDNN" in line]
-    print(json.dumps({
-        "median_ms": statistics.median(times), "min_ms": min(times),
-        "peak_mb": peak_mb() - before,
-        "machinery": "PyTorch %s; %s; BLAS: %s; %d threads" % (
-            torch.__version__, " ".join(onednn) or "no oneDNN", blas_in_use(),
-            torch.get_num_threads())}))
+    result["peak_mb"] = peak_mb() - before
+    result["machinery"] = "PyTorch %s; %s; BLAS: %s; %d threads" % (
+        torch.__version__, " ".join(onednn) or "no oneDNN", blas_in_use(),
+        torch.get_num_threads())
+    return result
+
+
+def worker(request):
+    run = image_worker if request["case"] in IMAGE_CASES else network_worker
+    print(json.dumps(run(request)))
 
 
 # ------------------------------------------------------- the measurement ---
 
-def find_python():
-    """An interpreter that has torch: this one, else Debian's."""
+def find_python(library):
+    """An interpreter that has the library: this one, else Debian's."""
     for python in (sys.executable, "/usr/bin/python3"):
         look = [python, "-c", "import importlib.util as u, sys; "
-                "sys.exit(u.find_spec('torch') is None)"]
+                "sys.exit(u.find_spec('%s') is None)" % library]
         if os.path.exists(python) and subprocess.run(look).returncode == 0:
             return python
     return None
@@ -282,9 +392,7 @@ def call(command, environment=None):
 
 
 def run_torch(python, case, variant, repeat):
-    threads, channels_last, traced = variant
-    request = {"case": case, "threads": threads, "repeat": repeat,
-               "channels_last": channels_last, "traced": traced}
+    request = dict(variant, case=case, repeat=repeat)
     environment = dict(os.environ, OPENBLAS_NUM_THREADS="1")
     return call([python, os.path.abspath(__file__), "--worker",
                  json.dumps(request)], environment)
@@ -296,42 +404,61 @@ def run_ebm(bench, case, threads, repeat):
 
 
 def describe(variant):
-    threads, channels_last, traced = variant
-    return "%d thread%s, %s, %s" % (
-        threads, "" if threads == 1 else "s",
-        "channels last" if channels_last else "NCHW",
-        "traced" if traced else "eager")
+    if variant.get("share") == "processes":
+        return "%d processes" % variant["threads"]
+    threads = "%d thread%s" % (variant["threads"],
+                               "" if variant["threads"] == 1 else "s")
+    if "share" in variant:
+        return threads
+    return "%s, %s, %s" % (
+        threads, "channels last" if variant["channels_last"] else "NCHW",
+        "traced" if variant["traced"] else "eager")
+
+
+def variants_of(case, threads):
+    if case in IMAGE_CASES:
+        shares = [("none", 1)]
+        if threads > 1:
+            shares += [("threads", threads), ("processes", threads)]
+        return [{"share": s, "threads": t} for s, t in shares]
+    return [{"threads": t, "channels_last": c, "traced": j}
+            for t, c, j in itertools.product(
+                sorted({1, threads}), (False, True), (False, True))]
 
 
 def compare(python, options, case):
-    variants = list(itertools.product(
-        sorted({1, options.threads}), (False, True), (False, True)))
-    print("%s: PyTorch's settings" % case)
+    name = {"scipy": "SciPy"}.get(IMAGE_CASES.get(case),
+                                  IMAGE_CASES.get(case, "PyTorch"))
+    variants = variants_of(case, options.threads)
+    print("%s: %s's settings" % (case, name))
     tried = []
     for variant in variants:
         result = run_torch(python, case, variant, 5)
         tried.append((result["median_ms"], variant))
         print("  %8.2f ms  %s" % (result["median_ms"], describe(variant)),
               flush=True)
-    best = min(tried)[1]
+    best = min(tried, key=lambda pair: pair[0])[1]
 
     ours, theirs = [], []
     for _ in range(options.rounds):
         ours.append(run_ebm(options.bench, case, options.threads,
                             options.repeat))
         theirs.append(run_torch(python, case, best, options.repeat))
-        print("  round: libebm %.2f ms, PyTorch %.2f ms"
-              % (ours[-1]["median_ms"], theirs[-1]["median_ms"]), flush=True)
+        print("  round: libebm %.2f ms, %s %.2f ms"
+              % (ours[-1]["median_ms"], name, theirs[-1]["median_ms"]),
+              flush=True)
     ebm_ms = statistics.median(r["median_ms"] for r in ours)
     torch_ms = statistics.median(r["median_ms"] for r in theirs)
     print("  libebm : %s; %d threads" % (ours[0]["machinery"],
                                          ours[0]["threads"]))
-    print("  PyTorch: %s; %s" % (theirs[0]["machinery"], describe(best)))
-    print("%s: libebm %.2f ms, PyTorch %.2f ms (medians of %d rounds), "
-          "libebm is %.2f times as fast; the case adds %.0f MB there to the "
-          "process"
-          % (case, ebm_ms, torch_ms, options.rounds, torch_ms / ebm_ms,
-             theirs[0]["peak_mb"]), flush=True)
+    print("  %-7s: %s; %s" % (name, theirs[0]["machinery"], describe(best)))
+    peak = theirs[0].get("peak_mb")
+    print("%s: libebm %.2f ms, %s %.2f ms (medians of %d rounds), "
+          "libebm is %.2f times as fast%s"
+          % (case, ebm_ms, name, torch_ms, options.rounds, torch_ms / ebm_ms,
+             "" if peak is None else
+             "; the case adds %.0f MB to PyTorch's process" % peak),
+          flush=True)
 
 
 def positive(text):
@@ -357,11 +484,6 @@ def main():
                         help="measure on a busy machine all the same")
     options = parser.parse_args()
 
-    python = find_python()
-    if python is None:
-        print("compare_torch: skipped, there is no PyTorch here "
-              "(Debian: python3-torch)")
-        return 77
     if not os.path.exists(options.bench):
         parser.error("no program at %s; build it or say where with --bench"
                      % options.bench)
@@ -370,9 +492,17 @@ def main():
         print("compare_torch: the machine is busy (load %.2f, at most %.1f); "
               "wait, or --force" % (load, MAX_LOAD), file=sys.stderr)
         return 1
+    done = 0
     for case in options.case or CASES:
+        library = IMAGE_CASES.get(case, "torch")
+        python = find_python(library)
+        if python is None:
+            print("compare_torch: %s skipped, there is no %s here "
+                  "(Debian: python3-%s)" % (case, library, library))
+            continue
         compare(python, options, case)
-    return 0
+        done += 1
+    return 0 if done else 77
 
 
 if __name__ == "__main__":

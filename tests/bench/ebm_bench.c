@@ -135,7 +135,7 @@ static long parse_number(const char *option, const char *text, long most)
 static void list_cases(void)
 {
     for (size_t i = 0; i < bench_case_count; i++)
-        printf("%-18s %s\n", bench_cases[i].name, bench_cases[i].text);
+        printf("%-22s %s\n", bench_cases[i].name, bench_cases[i].text);
 }
 
 static void parse(int argc, char **argv, settings *s)

@@ -18,6 +18,8 @@ out = c.POINTER(handle)
 
 ENERGY_GRAD = c.CFUNCTYPE(c.c_int, floats, floats, labels, sizes, floats,
                           floats, handle)
+TRANSITION = c.CFUNCTYPE(c.c_int, floats, labels, sizes, sizes, sizes, sizes,
+                         c.POINTER(c.c_uint64), handle)
 
 
 class EnergyOps(c.Structure):
@@ -57,6 +59,14 @@ PROTOTYPES = {
     "ebm_sampler_destroy": (None, handle),
     "ebm_sampler_set": (status, handle, c.c_int, number),
     "ebm_sampler_run": (status, handle, handle, handle),
+    "ebm_transition_create_callback": (status, handle, TRANSITION, handle,
+                                       out),
+    "ebm_transition_create_preset": (status, handle, c.c_char_p, out),
+    "ebm_transition_create_sequence": (status, handle, out, sizes, out),
+    "ebm_transition_destroy": (None, handle),
+    "ebm_transition_apply": (status, handle, floats, labels, sizes, sizes,
+                             sizes, sizes, c.c_uint64, c.c_uint64,
+                             c.c_uint64),
 }
 
 
@@ -218,6 +228,30 @@ def check_custom(s):
     return variance, law
 
 
+def check_transition(s):
+    """A preset by name, and a function of our own behind it."""
+    lib, n, size = s.lib, 3, 8 * 8 * 3
+
+    def shift(x, _, count, height, width, channels, keys, __):
+        for i in range(count * height * width * channels):
+            x[i] += 4
+        return len({keys[i] for i in range(count)}) != n
+
+    function = TRANSITION(shift)
+    parts = (handle * 2)(
+        s.make("ebm_transition_create_preset", s.context, b"du2020-cifar"),
+        s.make("ebm_transition_create_callback", s.context, function, None))
+    whole = s.make("ebm_transition_create_sequence", s.context, parts, 2)
+    before = [math.sin(i) for i in range(n * size)]
+    x = (c.c_float * len(before))(*before)
+    s.ok(lib.ebm_transition_apply(whole, x, None, n, 8, 8, 3, 1, 0, 0))
+    check(all(3 <= value <= 5 for value in x), "an image out of its range")
+    check(any(abs(a - 4 - b) > 0.1 for a, b in zip(x, before)),
+          "the images did not change")
+    for part in (*parts, whole):
+        lib.ebm_transition_destroy(part)
+
+
 def main():
     include, path = sys.argv[1:]
     s = Session(include, path)
@@ -226,6 +260,7 @@ def main():
           s.lib.ebm_context_machinery(s.context).decode(), sep=", ")
     model = check_network(s)
     check_wrong_handles(s, model)
+    check_transition(s)
     variance, law = check_custom(s)
     # The context goes first: the model keeps it alive.
     s.lib.ebm_context_destroy(s.context)

@@ -81,6 +81,36 @@ void EBM_KERNEL(langevin_direction)(size_t n, const uint8_t *masks, float *a,
                                     float *v);
 void EBM_KERNEL(langevin_adjoint)(size_t n, const uint8_t *masks,
                                   float step_size, const float *hv, float *a);
+void EBM_KERNEL(mix_rows)(size_t terms, size_t columns, const float *weights,
+                          const float *rows, size_t row_length, float *out);
+void EBM_KERNEL(spline_filter)(size_t rows, size_t columns, ebm_edge edge,
+                               float *c);
+void EBM_KERNEL(place)(size_t n, ebm_edge edge, size_t length, size_t border,
+                       float *u, int32_t *outside);
+void EBM_KERNEL(read_cubic)(size_t n, const float *u, const float *v,
+                            const float *plane, size_t stride, float *out);
+void EBM_KERNEL(read_linear)(size_t n, const float *u, const float *v,
+                             const float *plane, size_t stride, float *out);
+void EBM_KERNEL(read_nearest)(size_t n, const float *u, const float *v,
+                              const float *plane, size_t stride, float *out);
+void EBM_KERNEL(finish_warp)(size_t n, const int32_t *outside, float fill,
+                             float minimum, float maximum, float *x);
+size_t EBM_KERNEL(count_folds)(size_t n, const float *uu, const float *uv,
+                               const float *vu, const float *vv);
+void EBM_KERNEL(to_planes)(size_t n, size_t channels, size_t plane_length,
+                           float offset, float scale, const float *x,
+                           float *planes);
+void EBM_KERNEL(from_planes)(size_t n, size_t channels, size_t plane_length,
+                             float offset, float scale, float minimum,
+                             float maximum, const float *planes, float *x);
+double EBM_KERNEL(mean_luma)(size_t n, size_t channels, size_t plane_length,
+                             const float *planes);
+void EBM_KERNEL(blend)(size_t n, float factor, float other, float *x);
+void EBM_KERNEL(saturate)(size_t n, float factor, float *red, float *green,
+                          float *blue);
+void EBM_KERNEL(turn_hue)(size_t n, float shift, float *red, float *green,
+                          float *blue);
+void EBM_KERNEL(to_grey)(size_t n, float *red, float *green, float *blue);
 double EBM_KERNEL(clip_and_square)(size_t n, float limit, float *g);
 void EBM_KERNEL(adam)(size_t n, const ebm_adam *adam, const float *g, float *m,
                       float *v, float *theta);
