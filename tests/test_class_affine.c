@@ -327,6 +327,34 @@ static void others_ignore_labels(void **state)
     ebm_context_destroy(context);
 }
 
+/* The rest of a slab repeats a sample, with its class: another one may
+   overflow where the sample's own does not, and 0 times infinity is no 0. */
+static void padding_keeps_the_label(void **state)
+{
+    (void)state;
+    static const float parameters[] = {1e30f, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0};
+    const float x = 1, scale = 1;
+    const int32_t label = 1;
+    float energy = 0;
+    ebm_context *context = test_context_threads(1);
+    ebm_network *n = NULL;
+    ebm_model *model = NULL;
+    assert_ok(ebm_network_create(context, 1, 1, 1, &n));
+    assert_ok(ebm_network_set(n, EBM_NETWORK_SLAB, 2));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(ebm_network_class_affine(n, 2));
+        assert_ok(ebm_network_square(n));
+    }
+    assert_ok(ebm_model_create_network(n, 1, &model));
+    assert_ok(ebm_model_set_parameters(model, 0, parameters,
+                                       TEST_COUNT(parameters)));
+    assert_ok(ebm_model_backward(model, &x, &label, 1, &scale, &energy));
+    assert_true(isfinite(energy));
+    ebm_model_destroy(model);
+    ebm_network_destroy(n);
+    ebm_context_destroy(context);
+}
+
 static void builder_errors_name_the_layer(void **state)
 {
     (void)state;
@@ -368,6 +396,7 @@ int main(void)
         cmocka_unit_test(wrong_chains_are_refused),
         cmocka_unit_test(chains_follow_their_labels),
         cmocka_unit_test(others_ignore_labels),
+        cmocka_unit_test(padding_keeps_the_label),
         cmocka_unit_test(builder_errors_name_the_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

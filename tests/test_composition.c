@@ -375,6 +375,123 @@ static void test_sampler(void **state)
     }
 }
 
+static ebm_model *spectral(ebm_context *context, uint64_t seed)
+{
+    ebm_network *net = NULL;
+    ebm_model *model = NULL;
+    assert_ok(ebm_network_create(context, 6, 5, 2, &net));
+    assert_ok(ebm_network_set(net, EBM_NETWORK_SLAB, 2));
+    assert_ok(ebm_network_set(net, EBM_NETWORK_WEIGHTS, EBM_WEIGHTS_SPECTRAL));
+    assert_ok(ebm_network_conv2d(net, 3, 3, 1, 1));
+    assert_ok(ebm_network_swish(net));
+    assert_ok(ebm_network_flatten(net));
+    assert_ok(ebm_network_dense(net, 1));
+    assert_ok(ebm_model_create_network(net, seed, &model));
+    ebm_network_destroy(net);
+    return model;
+}
+
+/* Gradients of derived weights become those of parameters in each leaf, and
+   the optimizer's power iteration reaches them all. */
+static void test_derived_weights(void **state)
+{
+    (void)state;
+    ebm_context *context = test_context_threads(2);
+    ebm_model *parts[2], *twins[2], *whole = NULL, *rounds = NULL;
+    ebm_optimizer *sgd = NULL, *each = NULL;
+    const double weights[2] = {0.5, 2};
+    uint64_t random = 5;
+    float x[N * SIZE], scale[N], e[2][N], both[2 * N];
+    test_fill_uniform(&random, x, N * SIZE, -1, 1);
+    test_fill_uniform(&random, scale, N, -1, 1);
+    for (size_t k = 0; k < 2; k++) {
+        parts[k] = spectral(context, k + 1);
+        twins[k] = spectral(context, k + 1);
+    }
+    size_t one = ebm_model_parameter_count(parts[0]);
+    assert_ok(ebm_model_create_sum(parts, weights, 2, &whole));
+    assert_ok(ebm_optimizer_create(context, EBM_OPTIMIZER_SGD, whole, &sgd));
+    assert_ok(ebm_optimizer_set(sgd, EBM_OPTIMIZER_LEARNING_RATE, 0.1));
+    assert_ok(ebm_model_backward(whole, x, NULL, N, scale, NULL));
+    for (size_t k = 0; k < 2; k++) {
+        float *g = test_floats(one), scaled[N];
+        for (size_t i = 0; i < N; i++)
+            scaled[i] = (float)weights[k] * scale[i];
+        assert_ok(ebm_model_backward(twins[k], x, NULL, N, scaled, NULL));
+        assert_ok(ebm_model_get_gradient(whole, k * one, g, one));
+        assert_arrays_close(g, ebm_model_gradient(twins[k]), one, 1e-6);
+        free(g);
+        assert_ok(
+            ebm_optimizer_create(context, EBM_OPTIMIZER_SGD, twins[k], &each));
+        assert_ok(ebm_optimizer_set(each, EBM_OPTIMIZER_LEARNING_RATE, 0.1));
+        assert_ok(ebm_optimizer_step(each));
+        ebm_optimizer_destroy(each);
+        assert_ok(ebm_model_energy(twins[k], x, NULL, N, e[k]));
+    }
+    assert_ok(ebm_optimizer_step(sgd));
+    assert_ok(ebm_model_part_energies(whole, x, NULL, N, both));
+    for (size_t i = 0; i < 2 * N; i++)
+        assert_close((double)both[i], weights[i % 2] * (double)e[i % 2][i / 2],
+                     1e-5, 1e-5);
+    /* And by hand. */
+    assert_ok(ebm_model_create_negated(whole, &rounds));
+    assert_ok(ebm_model_iterate(rounds, 3));
+    for (size_t k = 0; k < 2; k++) {
+        float now[N];
+        assert_ok(ebm_model_iterate(twins[k], 3));
+        assert_ok(ebm_model_energy(twins[k], x, NULL, N, e[k]));
+        assert_ok(ebm_model_energy(parts[k], x, NULL, N, now));
+        assert_arrays_close(now, e[k], N, 1e-5);
+    }
+    ebm_optimizer_destroy(sgd);
+    ebm_model_destroy(rounds);
+    ebm_model_destroy(whole);
+    for (size_t k = 0; k < 2; k++) {
+        ebm_model_destroy(parts[k]);
+        ebm_model_destroy(twins[k]);
+    }
+    ebm_context_destroy(context);
+}
+
+/* As many passes within each other as there can be: the stack of a worker
+   holds them. */
+static void test_deepest_nest(void **state)
+{
+    (void)state;
+    ebm_context *context = test_context_threads(2);
+    tree leaf;
+    ebm_model *parts[64], *wide = NULL, *deep = NULL;
+    uint64_t random = 1;
+    float x[N * SIZE], scale[N], *g, *right;
+    tree_small_network(&leaf, context, 2, 1);
+    test_fill_uniform(&random, x, N * SIZE, -1, 1);
+    test_fill_uniform(&random, scale, N, 0, 1);
+    for (size_t k = 0; k < 64; k++)
+        parts[k] = leaf.model;
+    assert_ok(ebm_model_create_sum(parts, NULL, 64, &wide));
+    for (size_t k = 0; k < 7; k++)
+        parts[k] = wide;
+    assert_ok(ebm_model_create_sum(parts, NULL, 7, &deep));
+    size_t n = ebm_model_parameter_count(deep);
+    assert_int_equal(n, ebm_model_parameter_count(leaf.model));
+    g = test_floats(n);
+    right = test_floats(n);
+    assert_ok(ebm_model_backward(deep, x, NULL, N, scale, NULL));
+    memcpy(g, ebm_model_gradient(deep), n * sizeof *g);
+    assert_ok(ebm_model_zero_gradient(deep));
+    for (size_t i = 0; i < N; i++)
+        scale[i] *= 7 * 64;
+    assert_ok(ebm_model_backward(leaf.model, x, NULL, N, scale, NULL));
+    memcpy(right, ebm_model_gradient(leaf.model), n * sizeof *right);
+    assert_arrays_close(g, right, n, 1e-5);
+    free(g);
+    free(right);
+    ebm_model_destroy(deep);
+    ebm_model_destroy(wide);
+    tree_free(&leaf);
+    ebm_context_destroy(context);
+}
+
 /* ---- Losses: the sum, or the mean of the parts ------------------------- */
 
 /* L = 1/S sum_s mean(E_s(x+)) - mean(E_s(x-)) + alpha (mean(E_s(x+)^2) +
@@ -528,6 +645,8 @@ int main(void)
         cmocka_unit_test(test_rows_are_independent),
         cmocka_unit_test(test_optimizer),
         cmocka_unit_test(test_sampler),
+        cmocka_unit_test(test_derived_weights),
+        cmocka_unit_test(test_deepest_nest),
         cmocka_unit_test(test_mean_of_parts),
         cmocka_unit_test(test_kl_of_parts),
     };
