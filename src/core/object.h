@@ -28,7 +28,8 @@ typedef enum ebm_type {
     EBM_TYPE_LOSS,
     EBM_TYPE_REPORT,
     EBM_TYPE_OPTIMIZER,
-    EBM_TYPE_DATASET
+    EBM_TYPE_DATASET,
+    EBM_TYPE_CHECK
 } ebm_type;
 
 /* First member of every handle. */

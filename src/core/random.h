@@ -34,7 +34,10 @@ typedef enum ebm_purpose {
     EBM_PURPOSE_DATA_ORDER = 7,
     EBM_PURPOSE_DATA_NOISE = 8,
     EBM_PURPOSE_BUFFER_FILL = 9,
-    EBM_PURPOSE_BUFFER_REFERENCE = 10
+    EBM_PURPOSE_BUFFER_REFERENCE = 10,
+    EBM_PURPOSE_ACCEPT = 11,
+    EBM_PURPOSE_MOMENTUM = 12,
+    EBM_PURPOSE_CHECK = 32
 } ebm_purpose;
 
 /* Streams and steps stay below this. */
