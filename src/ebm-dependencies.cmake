@@ -2,8 +2,11 @@
 # installed package when the static library is asked for: both find the same.
 #
 # In:  ebm_blas      what EBM_BLAS is, or was when the library was built
+#      ebm_lapack    pkg-config module of LAPACK; empty when BLAS has it
+#                    inside; not defined: ebm::lapack is not made
 #      ebm_required  REQUIRED or QUIET
-# Out: targets Threads::Threads, ebm::openmp, ebm::blas, PkgConfig::EBM_*
+# Out: targets Threads::Threads, ebm::openmp, ebm::blas, ebm::lapack,
+#      PkgConfig::EBM_*
 get_property(ebm_languages GLOBAL PROPERTY ENABLED_LANGUAGES)
 if("C" IN_LIST ebm_languages)
     set(ebm_language C)
@@ -40,6 +43,7 @@ if(ebm_blas STREQUAL "blis")
         if(NOT TARGET ebm::blas)
             add_library(ebm::blas INTERFACE IMPORTED)
             set_target_properties(ebm::blas PROPERTIES
+                INTERFACE_COMPILE_DEFINITIONS EBM_BLAS_IS_BLIS
                 INTERFACE_INCLUDE_DIRECTORIES "${EBM_BLIS_INCLUDE_DIR}"
                 INTERFACE_LINK_LIBRARIES "${EBM_BLIS_LIBRARY}")
         endif()
@@ -53,5 +57,21 @@ elseif(PkgConfig_FOUND)
     if(TARGET PkgConfig::EBM_CBLAS AND NOT TARGET ebm::blas)
         add_library(ebm::blas INTERFACE IMPORTED)
         target_link_libraries(ebm::blas INTERFACE PkgConfig::EBM_CBLAS)
+    endif()
+endif()
+
+# LAPACK calls BLAS, so BLAS is named behind it too: for static libraries.
+if(DEFINED ebm_lapack AND TARGET ebm::blas AND NOT TARGET ebm::lapack)
+    if(NOT ebm_lapack)
+        add_library(ebm::lapack INTERFACE IMPORTED)
+        target_link_libraries(ebm::lapack INTERFACE ebm::blas)
+    elseif(PkgConfig_FOUND)
+        pkg_check_modules(EBM_LAPACK ${ebm_required} IMPORTED_TARGET
+            ${ebm_lapack})
+        if(TARGET PkgConfig::EBM_LAPACK)
+            add_library(ebm::lapack INTERFACE IMPORTED)
+            target_link_libraries(ebm::lapack INTERFACE
+                ebm::blas PkgConfig::EBM_LAPACK ebm::blas)
+        endif()
     endif()
 endif()

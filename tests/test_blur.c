@@ -48,7 +48,7 @@ static void blurs_are_torchvisions(void **state)
     (void)state;
     enum { BLURS = 6 };
     test_values file;
-    test_values_read(&file, "torch/colour.txt");
+    test_values_read(&file, "tests/torch/colour.txt");
     const double *rows = test_values_doubles(&file, "blurs", BLURS * COLUMNS);
     for (size_t i = 0; ebm_kernels_variant(i); i++) {
         const ebm_kernels *kernels = ebm_kernels_variant(i);

@@ -103,7 +103,7 @@ static void colours_are_torchvisions(void **state)
 {
     (void)state;
     test_values file;
-    test_values_read(&file, "torch/colour.txt");
+    test_values_read(&file, "tests/torch/colour.txt");
     for (size_t i = 0; ebm_kernels_variant(i); i++) {
         const ebm_kernels *kernels = ebm_kernels_variant(i);
         if (!kernels->usable())

@@ -1,58 +1,10 @@
-/* Compositions: what is refused, what fails in the middle, labels, and handles
-   that go in any order. */
+/* Compositions: what is refused, memory that runs out, and handles that go in
+   any order. */
 #include "ebm_test.h"
-#include "quadratic.h"
+#include "parts.h"
 
-enum { SIZE = 3, N = 5 };
+enum { SIZE = TEST_PART_SIZE, N = 5 };
 static ebm_model *const NOTHING = (ebm_model *)(uintptr_t)64;
-
-static ebm_model *points(ebm_context *context, size_t size)
-{
-    ebm_model *model = NULL;
-    assert_ok(ebm_model_create_double_well(context, size, 1, &model));
-    return model;
-}
-
-static ebm_model *custom(ebm_context *context, test_quadratic *q)
-{
-    const float theta = 0.5f;
-    ebm_model *model = NULL;
-    q->size = SIZE;
-    assert_ok(ebm_model_create_custom(context, 1, 1, SIZE, &test_quadratic_ops,
-                                      q, &model));
-    assert_ok(ebm_model_set_parameters(model, 0, &theta, 1));
-    return model;
-}
-
-/* On [1, 1, SIZE]; with classes, or 0. All parameters are random. */
-static ebm_model *network(ebm_context *context, size_t slab, size_t classes)
-{
-    ebm_network *net = NULL;
-    ebm_model *model = NULL;
-    uint64_t random = classes + 1;
-    assert_ok(ebm_network_create(context, 1, 1, SIZE, &net));
-    assert_ok(ebm_network_set(net, EBM_NETWORK_SLAB, (double)slab));
-    assert_ok(ebm_network_conv2d(net, 4, 1, 1, 0));
-    if (classes)
-        assert_ok(ebm_network_class_affine(net, classes));
-    assert_ok(ebm_network_swish(net));
-    assert_ok(ebm_network_flatten(net));
-    assert_ok(ebm_network_dense(net, 1));
-    assert_ok(ebm_model_create_network(net, 1, &model));
-    ebm_network_destroy(net);
-    size_t n = ebm_model_parameter_count(model);
-    float *theta = test_floats(n);
-    test_fill_normal(&random, theta, n, 0.5);
-    assert_ok(ebm_model_set_parameters(model, 0, theta, n));
-    free(theta);
-    return model;
-}
-
-static void fill(float *x, size_t n)
-{
-    uint64_t random = 3;
-    test_fill_uniform(&random, x, n, -1, 1);
-}
 
 /* ---- Creation ---------------------------------------------------------- */
 
@@ -70,11 +22,12 @@ static void check_joint(creator create, int is_sum)
     test_allocator memory;
     ebm_context *context = test_context(&memory);
     ebm_context *strange = test_context_threads(1);
-    ebm_model *m = NOTHING, *dead = points(context, SIZE);
-    ebm_model *parts[65], *good = points(context, SIZE);
-    ebm_model *wide = points(context, SIZE + 1);
-    ebm_model *other = points(strange, SIZE);
-    ebm_model *two = network(context, 1, 2), *three = network(context, 1, 3);
+    ebm_model *m = NOTHING, *dead = test_part_points(context, SIZE);
+    ebm_model *parts[65], *good = test_part_points(context, SIZE);
+    ebm_model *wide = test_part_points(context, SIZE + 1);
+    ebm_model *other = test_part_points(strange, SIZE);
+    ebm_model *two = test_part_network(context, 1, 2),
+              *three = test_part_network(context, 1, 3);
     double weights[65];
     size_t before = memory.live_blocks;
     for (size_t k = 0; k < 65; k++) {
@@ -153,7 +106,7 @@ static void test_single_creation(void **state)
     (void)state;
     test_allocator memory;
     ebm_context *context = test_context(&memory);
-    ebm_model *m = NOTHING, *part = points(context, SIZE);
+    ebm_model *m = NOTHING, *part = test_part_points(context, SIZE);
     static const double bad[] = {0, -1, NAN, INFINITY, 1e-310};
     assert_status(ebm_model_create_negated(NULL, &m), EBM_ERROR_HANDLE);
     assert_status(ebm_model_create_tempered(NULL, 1, &m), EBM_ERROR_HANDLE);
@@ -183,7 +136,7 @@ static void test_single_creation(void **state)
     assert_status(status, EBM_ERROR_OVERFLOW);
     ebm_model_destroy(part);
     /* A chain of signs ends before the stack does. */
-    part = points(context, SIZE);
+    part = test_part_points(context, SIZE);
     size_t length = 0;
     for (status = EBM_OK; status == EBM_OK && length < 10000; length++) {
         ebm_model *next = NOTHING;
@@ -228,11 +181,11 @@ static void test_out_of_memory(void **state)
         ebm_model *m = NOTHING, *parts[3];
         float x[4 * N * SIZE], v[4 * N * SIZE], out[4 * N * SIZE];
         float scale[N] = {1, 2, 3, 4, 5};
-        parts[0] = points(context, SIZE);
-        parts[1] = network(context, 2, 0);
-        parts[2] = custom(context, &q);
-        fill(x, 4 * N * SIZE);
-        fill(v, 4 * N * SIZE);
+        parts[0] = test_part_points(context, SIZE);
+        parts[1] = test_part_network(context, 2, 0);
+        parts[2] = test_part_custom(context, &q);
+        test_part_fill(x, 4 * N * SIZE);
+        test_part_fill(v, 4 * N * SIZE);
         size_t before = memory.live_blocks;
         for (size_t n = 1;; n++) {
             test_fail_at(&memory, n, 0);
@@ -280,11 +233,12 @@ static void test_passes_do_not_allocate(void **state)
     test_allocator memory;
     test_quadratic q = {0};
     ebm_context *context = test_context(&memory);
-    ebm_model *parts[3] = {points(context, SIZE), network(context, 2, 0),
-                           custom(context, &q)};
+    ebm_model *parts[3] = {test_part_points(context, SIZE),
+                           test_part_network(context, 2, 0),
+                           test_part_custom(context, &q)};
     ebm_model *m = NULL;
     static float x[MANY * SIZE], energy[MANY];
-    fill(x, MANY * SIZE);
+    test_part_fill(x, MANY * SIZE);
     for (size_t count = 2; count <= 3; count++) {
         size_t used[2];
         assert_ok(ebm_model_create_mixture(parts, NULL, count, &m));
@@ -294,289 +248,6 @@ static void test_passes_do_not_allocate(void **state)
             used[many] = memory.allocations - before;
         }
         assert_int_equal(used[0], used[1]);
-        ebm_model_destroy(m);
-    }
-    for (size_t k = 0; k < 3; k++)
-        ebm_model_destroy(parts[k]);
-    ebm_context_destroy(context);
-}
-
-/* ---- Parts that fail --------------------------------------------------- */
-
-static void count_call(void *argument)
-{
-    ++*(int *)argument;
-}
-
-/* A part's callback fails: so does the call, nothing is written, and no other
-   callback runs after it. */
-static void test_failing_callbacks(void **state)
-{
-    (void)state;
-    for (int mixture = 0; mixture < 2; mixture++) {
-        ebm_context *context = test_context_threads(2);
-        test_quadratic q = {0}, r = {0};
-        int q_calls = 0, r_calls = 0;
-        ebm_model *m = NULL,
-                  *parts[3] = {custom(context, &q), network(context, 2, 0),
-                               custom(context, &r)};
-        float x[N * SIZE], v[N * SIZE], out[N * SIZE], energy[N] = {77};
-        const float scale[N] = {1, 1, 1, 1, 1};
-        fill(x, N * SIZE);
-        fill(v, N * SIZE);
-        q.called = r.called = count_call;
-        q.argument = &q_calls;
-        r.argument = &r_calls;
-        assert_ok((mixture ? ebm_model_create_mixture
-                           : ebm_model_create_sum)(parts, NULL, 3, &m));
-        size_t count = ebm_model_parameter_count(m);
-        float *g = test_floats(count);
-        memset(out, 0, sizeof out);
-        r.energy_fails = 1;
-        assert_error(context, ebm_model_energy(m, x, NULL, N, energy),
-                     EBM_ERROR_CALLBACK, "callback");
-        assert_true(q_calls == 1 && r_calls == 1);
-        assert_status(ebm_model_energy_grad(m, x, NULL, N, energy, out),
-                      EBM_ERROR_CALLBACK);
-        q_calls = r_calls = 0;
-        assert_error(context, ebm_model_backward(m, x, NULL, N, scale, energy),
-                     EBM_ERROR_CALLBACK, "callback");
-        assert_true(q_calls == 1 && r_calls == 1);
-        r.energy_fails = 0;
-        q.tangent_fails = 1;
-        assert_status(ebm_model_hessian_vector(m, x, NULL, N, v, out),
-                      EBM_ERROR_CALLBACK);
-        assert_status(ebm_model_mixed_backward(m, x, NULL, N, v, scale, out),
-                      EBM_ERROR_CALLBACK);
-        q.tangent_fails = 0;
-        for (size_t i = 0; i < N * SIZE; i++)
-            assert_true(out[i] == 0);
-        assert_true(energy[0] == 77);
-        assert_ok(ebm_model_get_gradient(m, 0, g, count));
-        for (size_t i = 0; i < count; i++)
-            assert_true(g[i] == 0);
-        /* And then it works: chunks of two, each with its own calls. */
-        q_calls = 0;
-        assert_ok(ebm_model_backward(m, x, NULL, N, scale, energy));
-        assert_int_equal(q_calls, 2 * 3);
-        for (size_t k = 0; k < 3; k++)
-            ebm_model_destroy(parts[k]);
-        ebm_model_destroy(m);
-        free(g);
-        ebm_context_destroy(context);
-    }
-}
-
-/* NaN in one part is NaN in the whole, in that sample alone. */
-static void test_nan(void **state)
-{
-    (void)state;
-    for (int mixture = 0; mixture < 2; mixture++) {
-        ebm_context *context = test_context_threads(1);
-        test_quadratic q = {.energy_nan = 1};
-        ebm_model *m = NULL;
-        ebm_model *parts[2] = {points(context, SIZE), custom(context, &q)};
-        ebm_chains *chains = NULL;
-        ebm_loss *loss = NULL;
-        float x[N * SIZE], energy[N], grad[N * SIZE];
-        const float scale[N] = {1, 1, 1, 1, 1};
-        fill(x, N * SIZE);
-        assert_ok((mixture ? ebm_model_create_mixture
-                           : ebm_model_create_sum)(parts, NULL, 2, &m));
-        assert_ok(ebm_model_energy_grad(m, x, NULL, N, energy, grad));
-        /* Chunks of 16: sample 1 of the batch. */
-        for (size_t i = 0; i < N; i++)
-            assert_true(isnan(energy[i]) == (i == 1));
-        for (size_t i = 0; i < N * SIZE; i++)
-            assert_true(isnan(grad[i]) == (mixture && i / SIZE == 1));
-        if (mixture)
-            assert_status(ebm_model_backward(m, x, NULL, N, scale, energy),
-                          EBM_ERROR_NON_FINITE);
-        assert_ok(ebm_loss_create(context, EBM_LOSS_NLL, &loss));
-        assert_ok(ebm_chains_create(context, N, 1, 1, SIZE, 1, &chains));
-        assert_ok(ebm_chains_set_states(chains, x, NULL, EBM_ORIGIN_NOISE));
-        assert_error(context,
-                     ebm_loss_backward(loss, m, x, NULL, N, chains, NULL),
-                     EBM_ERROR_NON_FINITE, mixture ? "" : "data sample 1");
-        assert_true(ebm_model_gradient(m)[0] == 0);
-        ebm_loss_destroy(loss);
-        ebm_chains_destroy(chains);
-        ebm_model_destroy(m);
-        ebm_model_destroy(parts[0]);
-        ebm_model_destroy(parts[1]);
-        ebm_context_destroy(context);
-    }
-}
-
-static int constant(const float *params, const float *x, const int32_t *labels,
-                    size_t n, float *energy, float *grad, void *user)
-{
-    (void)params, (void)x, (void)labels;
-    for (size_t i = 0; i < n; i++)
-        energy[i] = *(const float *)user;
-    for (size_t i = 0; i < n * SIZE; i++)
-        grad[i] = 1;
-    return 0;
-}
-
-/* E = infinity is no density; with it alone there is none at all. Energies far
-   from 0 do not overflow on the way. */
-static void test_extreme_mixtures(void **state)
-{
-    (void)state;
-    ebm_context *context = test_context_threads(1);
-    ebm_energy_ops ops = {sizeof ops, 0, constant, NULL, NULL};
-    float values[2] = {INFINITY, INFINITY}, x[SIZE] = {0}, e, grad[SIZE];
-    ebm_model *parts[2], *m = NULL;
-    for (size_t k = 0; k < 2; k++)
-        assert_ok(ebm_model_create_custom(context, 1, 1, SIZE, &ops,
-                                          values + k, parts + k));
-    assert_ok(ebm_model_create_mixture(parts, NULL, 2, &m));
-    assert_ok(ebm_model_energy_grad(m, x, NULL, 1, &e, grad));
-    assert_true(isinf(e) && e > 0);
-    for (size_t turn = 0; turn < 2; turn++) {
-        values[turn] = 3;
-        values[1 - turn] = INFINITY;
-        assert_ok(ebm_model_energy_grad(m, x, NULL, 1, &e, grad));
-        assert_true(e == 3 && grad[0] == 1);
-        values[1 - turn] = NAN;
-        assert_ok(ebm_model_energy_grad(m, x, NULL, 1, &e, grad));
-        assert_true(isnan(e) && isnan(grad[0]));
-        values[1 - turn] = -INFINITY;
-        assert_ok(ebm_model_energy_grad(m, x, NULL, 1, &e, grad));
-        assert_true(isinf(e) && e < 0);
-        values[turn] = values[1 - turn] = -1e30f;
-        assert_ok(ebm_model_energy_grad(m, x, NULL, 1, &e, grad));
-        assert_true(e == -1e30f && grad[0] == 1);
-        values[turn] = 100000;
-        values[1 - turn] = 100001;
-        assert_ok(ebm_model_energy_grad(m, x, NULL, 1, &e, grad));
-        assert_close((double)e, 100000 - log1p(exp(-1)), 0.01, 0);
-        assert_close((double)grad[0], 1, 1e-6, 0);
-    }
-    ebm_model_destroy(m);
-    ebm_model_destroy(parts[0]);
-    ebm_model_destroy(parts[1]);
-    ebm_context_destroy(context);
-}
-
-/* What a part can not do the whole can not. */
-static void test_missing_derivatives(void **state)
-{
-    (void)state;
-    ebm_context *context = test_context_threads(1);
-    test_quadratic q = {0};
-    test_quartic quartic = {.size = SIZE};
-    float value = 1, x[SIZE] = {1, 2, 3}, out[SIZE];
-    const float scale = 1;
-    ebm_energy_ops fixed = {sizeof fixed, 0, constant, NULL, NULL};
-    ebm_model *parts[2] = {custom(context, &q), NULL}, *m = NULL;
-    /* A fixed function needs no gradient, but second derivatives. */
-    assert_ok(ebm_model_create_custom(context, 1, 1, SIZE, &fixed, &value,
-                                      parts + 1));
-    assert_ok(ebm_model_create_sum(parts, NULL, 2, &m));
-    assert_ok(ebm_model_backward(m, x, NULL, 1, &scale, NULL));
-    assert_close((double)ebm_model_gradient(m)[0], 7, 1e-6, 0);
-    assert_error(context, ebm_model_hessian_vector(m, x, NULL, 1, x, out),
-                 EBM_ERROR_UNSUPPORTED, "sum");
-    ebm_model_destroy(m);
-    ebm_model_destroy(parts[1]);
-    /* Parameters without a gradient: a mixture's second derivatives need it,
-       a sum's do not. */
-    assert_ok(ebm_model_create_custom(context, 1, 1, SIZE, &test_quartic_ops,
-                                      &quartic, parts + 1));
-    assert_ok(ebm_model_create_sum(parts, NULL, 2, &m));
-    assert_error(context, ebm_model_backward(m, x, NULL, 1, &scale, NULL),
-                 EBM_ERROR_UNSUPPORTED, "sum");
-    assert_ok(ebm_model_mixed_backward(m, x, NULL, 1, x, &scale, out));
-    ebm_model_destroy(m);
-    assert_ok(ebm_model_create_mixture(parts, NULL, 2, &m));
-    assert_error(context, ebm_model_hessian_vector(m, x, NULL, 1, x, out),
-                 EBM_ERROR_UNSUPPORTED, "mixture");
-    ebm_model_destroy(m);
-    ebm_model_destroy(parts[0]);
-    ebm_model_destroy(parts[1]);
-    ebm_context_destroy(context);
-}
-
-/* A callback that has a gradient but no parameters is not asked for it. */
-static int never(const float *params, const float *x, const int32_t *labels,
-                 size_t n, const float *scale, float *param_grad, void *user)
-{
-    (void)params, (void)x, (void)labels, (void)n, (void)scale, (void)user;
-    return param_grad == NULL;
-}
-
-static void test_no_parameters(void **state)
-{
-    (void)state;
-    ebm_context *context = test_context_threads(1);
-    float value = 1, x[N * SIZE], scale[N], energy[N], *lent = NULL;
-    ebm_energy_ops fixed = {sizeof fixed, 0, constant, never, NULL};
-    ebm_model *parts[2] = {points(context, SIZE), NULL}, *m = NULL;
-    ebm_optimizer *optimizer = NULL;
-    fill(x, N * SIZE);
-    fill(scale, N);
-    assert_ok(ebm_model_create_custom(context, 1, 1, SIZE, &fixed, &value,
-                                      parts + 1));
-    assert_ok(ebm_model_create_sum(parts, NULL, 2, &m));
-    assert_int_equal(ebm_model_parameter_count(m), 0);
-    assert_int_equal(ebm_model_view_count(m), 0);
-    assert_null(ebm_model_parameters(m));
-    assert_null(ebm_model_gradient(m));
-    assert_ok(ebm_model_backward(m, x, NULL, N, scale, energy));
-    assert_ok(ebm_model_get_parameters(m, 0, x, 0));
-    assert_ok(ebm_model_zero_gradient(m));
-    assert_status(ebm_model_get_parameters(m, 0, x, 1), EBM_ERROR_RANGE);
-    assert_error(
-        context,
-        ebm_optimizer_create(context, EBM_OPTIMIZER_ADAM, m, &optimizer),
-        EBM_ERROR_UNSUPPORTED, "no parameters");
-    assert_ok(ebm_model_begin_write(m, &lent));
-    assert_ok(ebm_model_end_write(m));
-    ebm_model_destroy(m);
-    ebm_model_destroy(parts[0]);
-    ebm_model_destroy(parts[1]);
-    ebm_context_destroy(context);
-}
-
-/* ---- Labels ------------------------------------------------------------ */
-
-static void test_labels(void **state)
-{
-    (void)state;
-    ebm_context *context = test_context_threads(2);
-    test_quadratic q = {0};
-    ebm_model *parts[3] = {network(context, 2, 3), points(context, SIZE),
-                           custom(context, &q)};
-    float x[N * SIZE], energy[N], each[N], right[N];
-    const int32_t labels[N] = {2, 0, 1, 1, 2};
-    const int32_t wrong[N] = {0, 0, 0, 0, 3};
-    int32_t best[N];
-    fill(x, N * SIZE);
-    /* Native, and with a part of callbacks. */
-    for (size_t count = 2; count <= 3; count++) {
-        ebm_model *m = NULL, *cold = NULL;
-        assert_ok(ebm_model_create_sum(parts, NULL, count, &m));
-        assert_ok(ebm_model_create_tempered(m, 0.5, &cold));
-        assert_int_equal(ebm_model_class_count(cold), 3);
-        memset(right, 0, sizeof right);
-        for (size_t k = 0; k < count; k++) {
-            assert_ok(ebm_model_energy(parts[k], x, labels, N, each));
-            for (size_t i = 0; i < N; i++)
-                right[i] += 2 * each[i];
-        }
-        assert_ok(ebm_model_energy(cold, x, labels, N, energy));
-        assert_arrays_close(energy, right, N, 1e-6);
-        assert_error(context, ebm_model_energy(cold, x, NULL, N, energy),
-                     EBM_ERROR_ARGUMENT, "labels");
-        assert_error(context, ebm_model_energy(cold, x, wrong, N, energy),
-                     EBM_ERROR_RANGE, "label 3");
-        int32_t own[N];
-        assert_ok(ebm_model_classify(m, x, N, best, NULL));
-        assert_ok(ebm_model_classify(parts[0], x, N, own, NULL));
-        assert_memory_equal(best, own, sizeof own);
-        ebm_model_destroy(cold);
         ebm_model_destroy(m);
     }
     for (size_t k = 0; k < 3; k++)
@@ -612,11 +283,11 @@ static void test_handles_go_in_callbacks(void **state)
         test_quadratic q = {.called = let_go, .argument = &h};
         float x[N * SIZE], out[N * SIZE];
         const float scale[N] = {1, 1, 1, 1, 1};
-        fill(x, N * SIZE);
+        test_part_fill(x, N * SIZE);
         ebm_model **m = h.models;
-        m[0] = points(h.context, SIZE);
-        m[1] = network(h.context, 2, 0);
-        m[2] = custom(h.context, &q);
+        m[0] = test_part_points(h.context, SIZE);
+        m[1] = test_part_network(h.context, 2, 0);
+        m[2] = test_part_custom(h.context, &q);
         assert_ok(ebm_model_create_sum(m, NULL, 3, m + 3));
         assert_ok(ebm_model_create_negated(m[3], m + 4));
         assert_ok(ebm_model_create_mixture(m, NULL, 5, m + 5));
@@ -644,10 +315,10 @@ static void test_any_order(void **state)
         test_quadratic q = {0};
         ebm_model *m[6];
         float x[N * SIZE], energy[N];
-        fill(x, N * SIZE);
-        m[0] = points(context, SIZE);
-        m[1] = network(context, 2, 0);
-        m[2] = custom(context, &q);
+        test_part_fill(x, N * SIZE);
+        m[0] = test_part_points(context, SIZE);
+        m[1] = test_part_network(context, 2, 0);
+        m[2] = test_part_custom(context, &q);
         assert_ok(ebm_model_create_sum(m, NULL, 3, m + 3));
         assert_ok(ebm_model_create_tempered(m[3], 2, m + 4));
         assert_ok(ebm_model_create_mixture(m, NULL, 5, m + 5));
@@ -670,12 +341,6 @@ int main(void)
         cmocka_unit_test(test_single_creation),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_passes_do_not_allocate),
-        cmocka_unit_test(test_failing_callbacks),
-        cmocka_unit_test(test_nan),
-        cmocka_unit_test(test_extreme_mixtures),
-        cmocka_unit_test(test_missing_derivatives),
-        cmocka_unit_test(test_no_parameters),
-        cmocka_unit_test(test_labels),
         cmocka_unit_test(test_handles_go_in_callbacks),
         cmocka_unit_test(test_any_order),
     };

@@ -114,7 +114,7 @@ static void fields_and_warps_are_scipys(void **state)
 {
     (void)state;
     test_values file;
-    test_values_read(&file, "scipy/elastic.txt");
+    test_values_read(&file, "tests/scipy/elastic.txt");
     const size_t count = case_count(&file);
     for (size_t i = 0; ebm_kernels_variant(i); i++) {
         const ebm_kernels *kernels = ebm_kernels_variant(i);

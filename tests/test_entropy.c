@@ -64,11 +64,11 @@ static double entropy_of(ebm_context *context, const float *x, size_t n,
                          size_t d, const float *b, size_t m, size_t k,
                          float *gradient, size_t *near_zero)
 {
-    ebm_entropy_workspace workspace = {NULL, 0};
+    ebm_nearest_workspace workspace = {NULL, 0};
     double entropy = NAN;
     assert_ok(ebm_entropy_nearest(context, x, n, d, b, m, k, &workspace,
                                   &entropy, gradient, near_zero));
-    ebm_entropy_free(context, &workspace);
+    ebm_nearest_free(context, &workspace);
     assert_null(workspace.block);
     return entropy;
 }
@@ -383,7 +383,7 @@ static void bad_input_is_a_status(void **state)
     (void)state;
     enum { N = 6, D = 2 };
     ebm_context *context = test_context_threads(1);
-    ebm_entropy_workspace w = {NULL, 0};
+    ebm_nearest_workspace w = {NULL, 0};
     float x[N * D], b[N * D], bad[N * D], gradient[N * D], before[N * D];
     double h = 5;
     size_t near_zero = 77;
@@ -436,7 +436,7 @@ static void memory_is_the_workspace(void **state)
     enum { N = 20, D = 3 };
     test_allocator memory = {0};
     ebm_context *context = test_context(&memory);
-    ebm_entropy_workspace w = {NULL, 0};
+    ebm_nearest_workspace w = {NULL, 0};
     float x[N * D], gradient[N * D], before[N * D];
     uint64_t random = 10;
     double h = 5;
@@ -447,12 +447,12 @@ static void memory_is_the_workspace(void **state)
     assert_error(context,
                  ebm_entropy_nearest(context, x, N / 2, D, NULL, 0, 1, &w, &h,
                                      gradient, NULL),
-                 EBM_ERROR_MEMORY, "entropy");
+                 EBM_ERROR_MEMORY, "neighbours");
     assert_null(w.block);
     assert_ok(ebm_entropy_nearest(context, x, N / 2, D, NULL, 0, 1, &w, &h,
                                   NULL, NULL));
     double half = h;
-    ebm_entropy_workspace held = w;
+    ebm_nearest_workspace held = w;
     test_fail_at(&memory, 1, 1);
     assert_status(ebm_entropy_nearest(context, x, N, D, NULL, 0, 1, &w, &h,
                                       gradient, NULL),
@@ -467,8 +467,8 @@ static void memory_is_the_workspace(void **state)
     test_fail_at(&memory, 0, 0);
     assert_ok(ebm_entropy_nearest(context, x, N, D, x, N, 2, &w, &h, gradient,
                                   NULL));
-    ebm_entropy_free(context, &w);
-    ebm_entropy_free(context, &w);
+    ebm_nearest_free(context, &w);
+    ebm_nearest_free(context, &w);
     ebm_context_destroy(context);
     assert_no_leaks(&memory);
 }

@@ -219,8 +219,7 @@ static void arrays_are_combined(void **state)
     for_each(check_combine);
 }
 
-/* ---- Pooling -------------------------------------------------------------
- */
+/* ---- Pooling --------------------------------------------------------- */
 
 static double pixels(const ebm_conv_shape *s, size_t i, size_t size)
 {

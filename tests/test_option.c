@@ -68,6 +68,15 @@ static const row sampler_rows[] = {
     {EBM_SAMPLER_STATE_MAX, "state_max", REAL, -LARGEST, INFINITY, INFINITY},
     {EBM_SAMPLER_KEEP_STEPS, "keep_steps", INTEGER, 0, 1e9, 0},
 };
+static const row hmc_rows[] = {
+    {EBM_SAMPLER_TEMPERATURE, "temperature", REAL, ABOVE_0, LARGEST, 1},
+    {EBM_SAMPLER_LEAPFROG_STEPS, "leapfrog_steps", INTEGER, 1, 1e9, 10},
+    {EBM_SAMPLER_WARMUP_STEPS, "warmup_steps", INTEGER, 0, 1e9, 0},
+    {EBM_SAMPLER_TARGET_ACCEPTANCE, "target_acceptance", REAL, 0, BELOW_1, 0},
+};
+static const row baoab_rows[] = {
+    {EBM_SAMPLER_FRICTION, "friction", REAL, ABOVE_0, LARGEST, 1},
+};
 static const row buffer_rows[] = {
     {EBM_BUFFER_POLICY, "policy", CHOICE, 0, 2, 0},
     {EBM_BUFFER_FRESH_RATE, "fresh_rate", REAL, 0, 1, 0.05},
@@ -111,7 +120,7 @@ typedef struct world {
     ebm_context *context;
     ebm_network *network;
     ebm_model *model;
-    ebm_sampler *sampler;
+    ebm_sampler *sampler, *hmc, *baoab;
     ebm_buffer *buffer;
     ebm_loss *loss;
     ebm_optimizer *adam, *sgd;
@@ -127,6 +136,8 @@ static void create_world(world *w)
     assert_ok(ebm_model_create_network(w->network, 1, &w->model));
     assert_ok(
         ebm_sampler_create(w->context, EBM_SAMPLER_LANGEVIN, &w->sampler));
+    assert_ok(ebm_sampler_create(w->context, EBM_SAMPLER_HMC, &w->hmc));
+    assert_ok(ebm_sampler_create(w->context, EBM_SAMPLER_BAOAB, &w->baoab));
     assert_ok(ebm_buffer_create(w->context, 4, 1, 1, 2, 1, &w->buffer));
     assert_ok(ebm_loss_create(w->context, EBM_LOSS_NLL, &w->loss));
     assert_ok(ebm_optimizer_create(w->context, EBM_OPTIMIZER_ADAM, w->model,
@@ -144,6 +155,8 @@ static void destroy_world(world *w)
     ebm_optimizer_destroy(w->adam);
     ebm_loss_destroy(w->loss);
     ebm_buffer_destroy(w->buffer);
+    ebm_sampler_destroy(w->baoab);
+    ebm_sampler_destroy(w->hmc);
     ebm_sampler_destroy(w->sampler);
     ebm_model_destroy(w->model);
     ebm_network_destroy(w->network);
@@ -173,7 +186,9 @@ static void for_each_table(void (*check)(const table *t, const world *w))
     const table tables[] = {
         TABLE(w.context, context_rows, 1, context),
         TABLE(w.network, network_rows, 2, network),
-        TABLE(w.sampler, sampler_rows, 7, sampler),
+        TABLE(w.sampler, sampler_rows, 12, sampler),
+        TABLE(w.hmc, hmc_rows, 12, sampler),
+        TABLE(w.baoab, baoab_rows, 12, sampler),
         TABLE(w.buffer, buffer_rows, 3, buffer),
         TABLE(w.loss, loss_rows, 8, loss),
         TABLE(w.adam, adam_rows, 8, optimizer),

@@ -226,10 +226,10 @@ static void statistics_begin_at_zero(void **state)
     ebm_context *context = test_context_threads(1);
     ebm_sampler *sampler = test_langevin(context, 1, 1, 1);
     double value = 77;
-    for (int i = 0; i <= EBM_SAMPLER_STAT_DIVERGED; i++)
+    for (int i = 0; i <= EBM_SAMPLER_STAT_ACCEPTANCE; i++)
         assert_true(test_statistic(sampler, (ebm_sampler_statistic)i) == 0);
     assert_status(
-        ebm_sampler_get_statistic(sampler, (ebm_sampler_statistic)6, &value),
+        ebm_sampler_get_statistic(sampler, (ebm_sampler_statistic)11, &value),
         EBM_ERROR_ARGUMENT);
     assert_status(
         ebm_sampler_get_statistic(sampler, (ebm_sampler_statistic)-1, &value),

@@ -22,7 +22,7 @@ typedef struct scene {
 static void begin(scene *s)
 {
     ebm_network *network = NULL;
-    test_values_read(&s->file, "torch/trajectory.txt");
+    test_values_read(&s->file, "tests/torch/trajectory.txt");
     s->context = test_context_threads(2);
     assert_ok(ebm_network_create(s->context, 5, 4, 2, &network));
     assert_ok(ebm_network_conv2d(network, 3, 3, 2, 1));

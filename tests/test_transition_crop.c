@@ -24,7 +24,7 @@ static void crops_are_torchvisions(void **state)
     enum { SIZE = 9 * 8 * 2, BOXES = 16 };
     test_values values;
     ebm_context *context = test_context_threads(1);
-    test_values_read(&values, "torch/crop.txt");
+    test_values_read(&values, "tests/torch/crop.txt");
     ebm_transition_shape shape = shape_of(context, 9, 8, 2);
     const double *rows = test_values_doubles(&values, "boxes", BOXES * 5);
     for (size_t k = 0; k < BOXES; k++) {
@@ -52,7 +52,7 @@ static void rescaling_is_torchvisions(void **state)
     enum { SIZE = 12 * 12, ROWS = 20 };
     test_values values;
     ebm_context *context = test_context_threads(1);
-    test_values_read(&values, "torch/crop.txt");
+    test_values_read(&values, "tests/torch/crop.txt");
     ebm_transition_shape shape = shape_of(context, 12, 12, 1);
     const double *rows = test_values_doubles(&values, "scales", ROWS * 3);
     for (size_t k = 0; k < ROWS; k++) {

@@ -45,7 +45,7 @@ EBM_API ebm_status ebm_model_create_gaussian(ebm_context *context,
  * @param count    components, 1 to 1024.
  * @param weights  [count], greater than 0; NULL: 1 / count each.
  * @param means    [count, d], finite.
- * @param stds     [count], greater than 0.
+ * @param stds     [count], greater than 0; 1 / std^2 must fit into a double.
  *
  * Errors: HANDLE, ARGUMENT, RANGE (a number or a size), NON_FINITE, OVERFLOW,
  * MEMORY. Thread safety: any thread. Since: 0.1.
@@ -75,9 +75,11 @@ EBM_API ebm_status ebm_model_create_double_well(ebm_context *context,
  *
  * @param count  1 to 1024.
  * @param radii  [count], finite, not negative.
- * @param std    the rings' width, greater than 0.
+ * @param std    the rings' width, greater than 0; 1 / std^2 must fit into a
+ *               double.
  *
- * At the origin, where |x| has no derivative, the gradient is 0.
+ * At the origin, where |x| has no derivative, the gradient is 0, and so is H v
+ * unless all radii are 0.
  *
  * Errors: HANDLE, ARGUMENT, RANGE, NON_FINITE, MEMORY.
  * Thread safety: any thread. Since: 0.1.
@@ -103,7 +105,8 @@ EBM_API ebm_status ebm_model_create_rosenbrock(ebm_context *context, double a,
 
 /**
  * log Z of an energy of this file, and of compositions where it follows from
- * the parts': mixtures, and a Gaussian at another temperature.
+ * the parts': mixtures of such, and a Gaussian, a double well (height / T at
+ * most 1e6), a single ring or a valley at another temperature.
  *
  * Errors: HANDLE, ARGUMENT (NULL), UNSUPPORTED (it is not known).
  * Thread safety: any thread. Since: 0.1.

@@ -10,6 +10,15 @@
  * trains their parameters in place, and one part may be in several
  * compositions, or several times in one. Its flat parameters are those of its
  * parts in the order in which they first appear, each once.
+ *
+ * A composition can do what all of its parts can: without a part's parameter
+ * gradient or second derivatives it has none either. A part without parameters
+ * needs no parameter gradient. With a custom energy among the parts, however
+ * deep, the whole has slab 0 and computes on the calling thread; where there
+ * is a network too, its callbacks get a batch in pieces of the smallest slab.
+ *
+ * Counting a model for each time that it appears, at most 512 stand in one
+ * composition, itself included; beyond that is EBM_ERROR_RANGE.
  */
 #ifndef EBM_COMPOSITION_H
 #define EBM_COMPOSITION_H
@@ -32,11 +41,12 @@ extern "C" {
  * @param count    1 to 64.
  * @param[out] model  owned by the caller.
  *
- * ebm_model_part_energies() gives the parts one by one. The model is
- * conditional if a part is. Labels go to all parts.
+ * ebm_model_part_energies() gives the parts one by one; a sum within a sum
+ * counts as one part. The model is conditional if a part is. Labels go to all
+ * parts.
  *
  * Errors: HANDLE, ARGUMENT (NULL, count; parts of different numbers of
- * classes), CONTEXT, SHAPE, RANGE (a weight), OVERFLOW, MEMORY.
+ * classes), CONTEXT, SHAPE, RANGE (a weight, the nesting), MEMORY.
  * Thread safety: any thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_create_sum(ebm_model *const *parts,
@@ -50,7 +60,9 @@ EBM_API ebm_status ebm_model_create_sum(ebm_model *const *parts,
  * @param weights  [count], finite, greater than 0; NULL: all 1.
  *
  * Its gradient is that of the parts, weighted by the share
- * r_k = weights[k] exp(E(x) - E_k(x)) that each has in x.
+ * r_k = weights[k] exp(E(x) - E_k(x)) that each has in x. As the shares move
+ * with the parameters, its second derivatives need the parameter gradients of
+ * all parts too. A part whose energy is infinite has no share.
  *
  * Otherwise as ebm_model_create_sum(). Since: 0.1.
  */
@@ -65,27 +77,30 @@ EBM_API ebm_status ebm_model_create_mixture(ebm_model *const *parts,
  *
  * @param factor  1 to 64.
  *
- * Errors: HANDLE, ARGUMENT (NULL), RANGE (factor), OVERFLOW, MEMORY.
+ * Errors: HANDLE, ARGUMENT (NULL), RANGE (factor, the nesting), OVERFLOW,
+ * MEMORY.
  * Thread safety: any thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_create_downsampled(ebm_model *part, size_t factor,
                                                 ebm_model **model);
 
 /**
- * E(x) = -E_0(x): what was likely is not.
+ * E(x) = -E_0(x): what was likely is not. The parts of a sum stay its parts,
+ * each negated.
  *
- * Errors: HANDLE, ARGUMENT (NULL), MEMORY. Thread safety: any thread.
- * Since: 0.1.
+ * Errors: HANDLE, ARGUMENT (NULL), RANGE (the nesting), MEMORY.
+ * Thread safety: any thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_create_negated(ebm_model *part,
                                             ebm_model **model);
 
 /**
- * E(x) = E_0(x) / temperature.
+ * E(x) = E_0(x) / temperature. The parts of a sum stay its parts, each
+ * divided.
  *
- * @param temperature  finite, greater than 0.
+ * @param temperature  finite, greater than 0, as its inverse.
  *
- * Errors: HANDLE, ARGUMENT (NULL), RANGE (temperature), MEMORY.
+ * Errors: HANDLE, ARGUMENT (NULL), RANGE (temperature, the nesting), MEMORY.
  * Thread safety: any thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_create_tempered(ebm_model *part,

@@ -17,10 +17,13 @@
 #include <ebm/analytic.h>
 #include <ebm/buffer.h>
 #include <ebm/chains.h>
+#include <ebm/check.h>
 #include <ebm/checkpoint.h>
 #include <ebm/composition.h>
 #include <ebm/context.h>
 #include <ebm/dataset.h>
+#include <ebm/diagnostics.h>
+#include <ebm/distance.h>
 #include <ebm/export.h>
 #include <ebm/image.h>
 #include <ebm/loss.h>

@@ -118,8 +118,8 @@ EBM_API ebm_status ebm_model_shape(const ebm_model *model, size_t *height,
 /**
  * How many samples go through the model together (see EBM_NETWORK_SLAB): the
  * unit in which chains are split over objects or processes without changing a
- * bit. 0 for a custom model, whose callbacks get whole batches, and for a
- * wrong handle.
+ * bit. 0 for a custom model, whose callbacks get whole batches, for a
+ * composition with one, and for a wrong handle.
  *
  * Errors: none. Thread safety: any thread. Since: 0.1.
  */
@@ -242,7 +242,8 @@ EBM_API size_t ebm_model_view_count(const ebm_model *model);
  * part stands in between, "3.conv1.weight". Shapes are this library's:
  * convolution weights [kernel, kernel, in, out], dense weights [in, out],
  * biases [out]. A custom model has one view, "parameters". The views of a
- * composition are those of its parts, with the part's number in front.
+ * composition are those of its parts, with a number in front that counts the
+ * parts that have parameters, each once: "1.3.conv1.weight".
  *
  * @param index        0 .. ebm_model_view_count() - 1.
  * @param[out] name    borrowed, valid while the model lives.
@@ -359,8 +360,8 @@ EBM_API ebm_status ebm_model_classify(const ebm_model *model, const float *x,
 
 /**
  * How many parts the energy is a sum of, as reported by
- * ebm_model_part_energies(): the parts of a sum (composition.h), 1 for every
- * other kind, 0 for a wrong handle.
+ * ebm_model_part_energies(): the parts of a sum (composition.h), negated or
+ * tempered too, 1 for every other kind, 0 for a wrong handle.
  *
  * Errors: none. Thread safety: any thread. Since: 0.1.
  */

@@ -24,6 +24,17 @@ extern char *bli_info_get_version_str(void) __attribute__((weak));
 /* What openblas_get_parallel() returns. */
 enum { FLAVOUR_SERIAL = 0, FLAVOUR_PTHREAD = 1, FLAVOUR_OPENMP = 2 };
 
+/* A LAPACK beside BLIS may bring OpenBLAS into the process, so what is there
+   does not say whose products these are: the build does. */
+static int is_openblas(void)
+{
+#ifdef EBM_BLAS_IS_BLIS
+    return 0;
+#else
+    return openblas_get_parallel != NULL;
+#endif
+}
+
 /* The one piece of process-wide state: it mirrors one inside BLAS. */
 static struct {
     pthread_mutex_t lock;
@@ -34,7 +45,7 @@ static struct {
 /* A BLAS whose thread count is one number for the whole process. */
 static int is_process_wide(void)
 {
-    if (openblas_get_parallel)
+    if (is_openblas())
         return openblas_get_parallel() == FLAVOUR_PTHREAD &&
                openblas_get_num_threads && openblas_set_num_threads;
     return bli_thread_get_num_threads && bli_thread_set_num_threads;
@@ -42,14 +53,14 @@ static int is_process_wide(void)
 
 static int get_threads(void)
 {
-    if (openblas_get_parallel)
+    if (is_openblas())
         return openblas_get_num_threads();
     return (int)bli_thread_get_num_threads();
 }
 
 static void set_threads(int threads)
 {
-    if (openblas_get_parallel)
+    if (is_openblas())
         openblas_set_num_threads(threads);
     else
         bli_thread_set_num_threads(threads);
@@ -98,6 +109,15 @@ void ebm_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k,
                 (int)k, 1.0f, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
 }
 
+void ebm_dgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k,
+               const double *a, size_t lda, const double *b, size_t ldb,
+               double beta, double *c, size_t ldc)
+{
+    cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
+                transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n,
+                (int)k, 1.0, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+}
+
 size_t ebm_blas_largest(void)
 {
     return INT_MAX;
@@ -106,7 +126,7 @@ size_t ebm_blas_largest(void)
 void ebm_blas_describe(char *text, size_t size)
 {
     static const char *const flavours[] = {"serial", "pthread", "openmp"};
-    if (openblas_get_parallel) {
+    if (is_openblas()) {
         int flavour = openblas_get_parallel();
         snprintf(text, size, "OpenBLAS %s (%s)",
                  flavour >= FLAVOUR_SERIAL && flavour <= FLAVOUR_OPENMP

@@ -29,7 +29,12 @@ void ebm_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k,
                const float *a, size_t lda, const float *b, size_t ldb,
                float beta, float *c, size_t ldc);
 
-/* Largest size that ebm_sgemm takes. */
+/* The same in double. */
+void ebm_dgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k,
+               const double *a, size_t lda, const double *b, size_t ldb,
+               double beta, double *c, size_t ldc);
+
+/* Largest size that ebm_sgemm and ebm_dgemm take. */
 size_t ebm_blas_largest(void);
 
 /* One line: name and threading of the BLAS in use. */

@@ -30,7 +30,8 @@ typedef enum ebm_type {
     EBM_TYPE_OPTIMIZER,
     EBM_TYPE_DATASET,
     EBM_TYPE_PRESET,
-    EBM_TYPE_TRANSITION
+    EBM_TYPE_TRANSITION,
+    EBM_TYPE_CHECK
 } ebm_type;
 
 /* First member of every handle. */

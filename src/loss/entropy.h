@@ -31,27 +31,14 @@
 #include <ebm/context.h>
 #include <ebm/status.h>
 
-/* Memory of ebm_entropy_nearest(), kept by the caller between calls. Begins
-   zeroed. */
-typedef struct ebm_entropy_workspace {
-    void *block;
-    size_t held; /* bytes */
-} ebm_entropy_workspace;
-
-/* Gives the memory back; the workspace can be used again. */
-void ebm_entropy_free(const ebm_context *context,
-                      ebm_entropy_workspace *workspace);
+#include "loss/nearest.h"
 
 /*
  * Estimates the entropy of x[n, d] against b[m, d], or, when b is NULL,
  * against the batch itself, each sample leaving itself out (M = n - 1; m is
  * not looked at).
  *
- * The nearest are ranked by |b|^2 - 2 x.b, a matrix product in float, about
- * the candidates' mean. Distances are then measured as differences in double:
- * of the 2k + 8 that rank first, or of all candidates where the float error
- * could have kept a nearer one out. So neighbours are the true ones, whatever
- * BLAS and number of threads; equal distances go by index.
+ * Neighbours are the true ones, see nearest.h; the workspace is theirs.
  *
  * A distance under 1e-6 sqrt(d) counts as that value, has no gradient and is
  * counted in *near_zero (NULL is allowed): copies would make H infinite.
@@ -64,7 +51,7 @@ void ebm_entropy_free(const ebm_context *context,
  */
 ebm_status ebm_entropy_nearest(const ebm_context *context, const float *x,
                                size_t n, size_t d, const float *b, size_t m,
-                               size_t k, ebm_entropy_workspace *workspace,
+                               size_t k, ebm_nearest_workspace *workspace,
                                double *entropy, float *gradient,
                                size_t *near_zero);
 

@@ -30,7 +30,7 @@ void ebm_kl_finish(ebm_loss *loss)
     ebm_free(context, kl->adjoint);
     ebm_free(context, kl->entropy_grad);
     ebm_slab_memory_free(&kl->memory);
-    ebm_entropy_free(context, &kl->entropy);
+    ebm_nearest_free(context, &kl->entropy);
 }
 
 static ebm_status check_has_kl(const ebm_loss *loss)

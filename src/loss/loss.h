@@ -48,7 +48,7 @@ typedef struct ebm_kl_term {
     float *entropy_grad;
     size_t entropy_grad_held;
     ebm_slab_memory memory; /* for grad E of the final states */
-    ebm_entropy_workspace entropy;
+    ebm_nearest_workspace entropy;
 
     /* What the last call computed. */
     double opt, ent;

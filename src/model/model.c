@@ -247,7 +247,7 @@ static ebm_status check_range(const ebm_model *model, size_t offset,
     return EBM_OK;
 }
 
-static void read_leaves(const ebm_model *model, int gradient, size_t offset,
+void ebm_model_copy_out(const ebm_model *model, int gradient, size_t offset,
                         float *values, size_t count)
 {
     for (size_t i = 0; i < model->leaf_count; i++) {
@@ -259,12 +259,24 @@ static void read_leaves(const ebm_model *model, int gradient, size_t offset,
     }
 }
 
+void ebm_model_copy_in(ebm_model *model, int gradient, size_t offset,
+                       const float *values, size_t count)
+{
+    for (size_t i = 0; i < model->leaf_count; i++) {
+        const ebm_model *leaf = model->leaves[i].model;
+        range r = range_in(model->leaves + i, offset, count);
+        float *to = gradient ? leaf->gradient : leaf->parameters;
+        if (r.count)
+            memmove(to + r.begin, values + r.from, r.count * sizeof *values);
+    }
+}
+
 ebm_status ebm_model_get_parameters(const ebm_model *model, size_t offset,
                                     float *values, size_t count)
 {
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
     EBM_TRY(check_range(model, offset, values, count));
-    read_leaves(model, 0, offset, values, count);
+    ebm_model_copy_out(model, 0, offset, values, count);
     return EBM_OK;
 }
 
@@ -273,7 +285,7 @@ ebm_status ebm_model_get_gradient(const ebm_model *model, size_t offset,
 {
     EBM_CHECK_HANDLE(model, EBM_TYPE_MODEL);
     EBM_TRY(check_range(model, offset, values, count));
-    read_leaves(model, 1, offset, values, count);
+    ebm_model_copy_out(model, 1, offset, values, count);
     return EBM_OK;
 }
 
@@ -286,12 +298,7 @@ ebm_status ebm_model_set_parameters(ebm_model *model, size_t offset,
     if (!ebm_all_finite(values, count))
         return ebm_fail(ebm_context_of(model), EBM_ERROR_NON_FINITE,
                         "a parameter is not finite");
-    for (size_t i = 0; i < model->leaf_count; i++) {
-        range r = range_in(model->leaves + i, offset, count);
-        if (r.count)
-            memmove(model->leaves[i].model->parameters + r.begin,
-                    values + r.from, r.count * sizeof *values);
-    }
+    ebm_model_copy_in(model, 0, offset, values, count);
     ebm_model_parameters_written(model);
     return EBM_OK;
 }

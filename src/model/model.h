@@ -164,6 +164,13 @@ void ebm_model_iterate_once(ebm_model *model);
 /* Differs from what it was if any parameter was written in between. */
 uint64_t ebm_model_version(const ebm_model *model);
 
+/* Copies parameters, or the gradient, from and to all leaves, without checks.
+   What is derived from parameters is left to ebm_model_parameters_written(). */
+void ebm_model_copy_out(const ebm_model *model, int gradient, size_t offset,
+                        float *values, size_t count);
+void ebm_model_copy_in(ebm_model *model, int gradient, size_t offset,
+                       const float *values, size_t count);
+
 /* Sets the gradient to 0, whatever became of the caller's handle. */
 void ebm_model_clear_gradient(ebm_model *model);
 

@@ -4,6 +4,16 @@
  *     y  = clamp(x + noise_std xi)
  *     x' = clamp(y - step_size clip(grad E(y)))
  *
+ * and the way of a slab that the tied step and gradient descent share with it:
+ * with the gradient at x, before the noise, it is
+ *
+ *     x' = clamp(x - step_size clip(grad E(x)) + noise_std xi)
+ *
+ * by the same kernels, as y = x + noise_std xi, not clamped, and then
+ * x' = clamp(y - step_size clip(grad E(x))). The masks come out as the tail
+ * wants them: nothing stops the derivative at the noise, and the tail keeps x,
+ * where the gradient is taken.
+ *
  * A slab goes through all steps of a segment at a stretch, with the weights
  * and its own states in the cache.
  */
@@ -11,7 +21,7 @@
 #include <string.h>
 
 #include "core/context.h"
-#include "sampler/sampler.h"
+#include "sampler/langevin.h"
 
 /* A slab's two state arrays, written in turn: `now` holds x, `next` becomes y
    and then x'. A chain that turns non-finite keeps x. */
@@ -19,16 +29,18 @@ typedef struct states {
     float *now, *next;
 } states;
 
-static size_t extra(const ebm_model *model, size_t slab)
+size_t ebm_langevin_extra(const ebm_model *model, size_t slab)
 {
     return slab * model->size;
 }
 
-static ebm_langevin settings_of(const ebm_sampler *sampler)
+ebm_langevin ebm_langevin_settings(const ebm_segment *segment, double std,
+                                   size_t k)
 {
-    const double *v = sampler->values;
-    return (ebm_langevin){.noise_std = (float)v[EBM_SAMPLER_NOISE_STD],
-                          .step_size = (float)v[EBM_SAMPLER_STEP_SIZE],
+    const double *v = segment->sampler->values;
+    double step = ebm_sampler_value(segment, EBM_SAMPLER_STEP_SIZE, k);
+    return (ebm_langevin){.noise_std = (float)std,
+                          .step_size = (float)step,
                           .clip = (float)v[EBM_SAMPLER_GRADIENT_CLIP],
                           .minimum = (float)v[EBM_SAMPLER_STATE_MIN],
                           .maximum = (float)v[EBM_SAMPLER_STATE_MAX]};
@@ -77,17 +89,16 @@ static void add_noise(const ebm_segment *segment, const ebm_langevin *langevin,
     }
 }
 
-/* Between the halves: y goes to the tail. */
+/* Between the halves: where the gradient is taken goes to the tail. */
 static void keep_states(const ebm_segment *segment,
                         const ebm_langevin *langevin,
-                        const ebm_slab_place *place, const states *s, size_t k)
+                        const ebm_slab_place *place, const float *x, size_t k)
 {
     size_t kept, size = segment->chains->size;
     if (!is_kept(segment, k, &kept))
         return;
     memcpy(ebm_tail_states(segment->chains, kept, place->first),
-           s->next + place->first_slot * size,
-           place->count * size * sizeof *s->next);
+           x + place->first_slot * size, place->count * size * sizeof *x);
     if (place->first == 0)
         segment->chains->tail.step_sizes[kept] = langevin->step_size;
 }
@@ -122,12 +133,12 @@ static void descend(const ebm_segment *segment, const ebm_langevin *langevin,
     }
 }
 
-static ebm_status move_slab(ebm_segment *segment, size_t task, int worker)
+ebm_status ebm_langevin_move(ebm_segment *segment, size_t task, int worker,
+                             ebm_langevin_std_fn std_of, int noise_last)
 {
     ebm_chains *chains = segment->chains;
     const ebm_model *model = segment->model;
     const ebm_slab_memory *memory = &segment->sampler->memory;
-    const ebm_langevin langevin = settings_of(segment->sampler);
     ebm_slab_place place = ebm_sampler_place(segment, task);
     size_t size = chains->size;
     states s;
@@ -139,9 +150,16 @@ static ebm_status move_slab(ebm_segment *segment, size_t task, int worker)
     memcpy(s.next, s.now, slab.n * size * sizeof *s.now);
     ebm_status status = EBM_OK;
     for (size_t k = 0; k < segment->steps; k++) {
-        add_noise(segment, &langevin, &place, &s, k);
-        keep_states(segment, &langevin, &place, &s, k);
-        slab.x = s.next;
+        const ebm_langevin langevin =
+            ebm_langevin_settings(segment, std_of(segment, k), k);
+        ebm_langevin noise = langevin;
+        if (noise_last) {
+            noise.minimum = -INFINITY;
+            noise.maximum = INFINITY;
+        }
+        slab.x = noise_last ? s.now : s.next;
+        add_noise(segment, &noise, &place, &s, k);
+        keep_states(segment, &langevin, &place, slab.x, k);
         status = model->ops->pass(model, EBM_PASS_INPUT_GRADIENT, &slab, NULL,
                                   NULL);
         if (status != EBM_OK) {
@@ -159,4 +177,19 @@ static ebm_status move_slab(ebm_segment *segment, size_t task, int worker)
     return status;
 }
 
-const ebm_sampler_ops ebm_sampler_langevin = {extra, move_slab};
+static double free_std(const ebm_segment *segment, size_t k)
+{
+    return ebm_sampler_value(segment, EBM_SAMPLER_NOISE_STD, k);
+}
+
+static ebm_status move_slab(ebm_segment *segment, size_t task, int worker)
+{
+    return ebm_langevin_move(segment, task, worker, free_std, 0);
+}
+
+const ebm_sampler_ops ebm_sampler_langevin = {
+    .name = "Langevin",
+    .keys = EBM_SAMPLER_COMMON_KEYS | 1u << EBM_SAMPLER_NOISE_STD |
+            1u << EBM_SAMPLER_GRADIENT_CLIP | 1u << EBM_SAMPLER_KEEP_STEPS,
+    .extra = ebm_langevin_extra,
+    .move_slab = move_slab};

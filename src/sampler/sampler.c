@@ -1,4 +1,4 @@
-/* Samplers: settings, counters, and the run that is common to all kinds. */
+/* Samplers: the run that is common to all kinds. */
 #include "sampler/sampler.h"
 
 #include <math.h>
@@ -7,28 +7,17 @@
 
 #include "core/context.h"
 #include "core/memory.h"
-#include "core/option.h"
 #include "core/random.h"
 #include "sampler/jump.h"
 
 /* A kind is a row. */
 static const ebm_sampler_ops *const kinds[] = {
     [EBM_SAMPLER_LANGEVIN] = &ebm_sampler_langevin,
-};
-
-static const ebm_option_row rows[EBM_SAMPLER_KEYS] = {
-    [EBM_SAMPLER_STEPS] = {"steps", EBM_OPTION_INTEGER, 1, 1e9, 60},
-    [EBM_SAMPLER_STEP_SIZE] = {"step_size", EBM_OPTION_REAL, 0,
-                               EBM_FLOAT_LARGEST, 10},
-    [EBM_SAMPLER_NOISE_STD] = {"noise_std", EBM_OPTION_REAL, 0,
-                               EBM_FLOAT_LARGEST, 0.005},
-    [EBM_SAMPLER_GRADIENT_CLIP] = {"gradient_clip", EBM_OPTION_REAL,
-                                   EBM_ABOVE_ZERO, INFINITY, INFINITY},
-    [EBM_SAMPLER_STATE_MIN] = {"state_min", EBM_OPTION_REAL, -INFINITY,
-                               EBM_FLOAT_LARGEST, -INFINITY},
-    [EBM_SAMPLER_STATE_MAX] = {"state_max", EBM_OPTION_REAL,
-                               -EBM_FLOAT_LARGEST, INFINITY, INFINITY},
-    [EBM_SAMPLER_KEEP_STEPS] = {"keep_steps", EBM_OPTION_INTEGER, 0, 1e9, 0},
+    [EBM_SAMPLER_TIED_LANGEVIN] = &ebm_sampler_tied,
+    [EBM_SAMPLER_MALA] = &ebm_sampler_mala,
+    [EBM_SAMPLER_HMC] = &ebm_sampler_hmc,
+    [EBM_SAMPLER_BAOAB] = &ebm_sampler_baoab,
+    [EBM_SAMPLER_GRADIENT_DESCENT] = &ebm_sampler_descent,
 };
 
 static void finish(void *object)
@@ -37,6 +26,8 @@ static void finish(void *object)
     ebm_object_release(sampler->transition);
     ebm_transition_work_free(ebm_context_of(sampler), &sampler->jump_work);
     ebm_slab_memory_free(&sampler->memory);
+    ebm_schedule_free(sampler);
+    ebm_free(ebm_context_of(sampler), sampler->carried);
     ebm_free(ebm_context_of(sampler), sampler->records);
 }
 
@@ -54,7 +45,7 @@ ebm_status ebm_sampler_create(ebm_context *context, ebm_sampler_kind kind,
     if (!sampler)
         return EBM_ERROR_MEMORY;
     sampler->ops = kinds[kind];
-    ebm_option_reset(rows, EBM_SAMPLER_KEYS, sampler->values);
+    ebm_sampler_reset(sampler);
     *out = sampler;
     return EBM_OK;
 }
@@ -62,30 +53,6 @@ ebm_status ebm_sampler_create(ebm_context *context, ebm_sampler_kind kind,
 void ebm_sampler_destroy(ebm_sampler *sampler)
 {
     ebm_object_destroy(sampler, EBM_TYPE_SAMPLER);
-}
-
-ebm_status ebm_sampler_set(ebm_sampler *sampler, ebm_sampler_key key,
-                           double value)
-{
-    EBM_CHECK_HANDLE(sampler, EBM_TYPE_SAMPLER);
-    return ebm_option_set(ebm_context_of(sampler), rows, EBM_SAMPLER_KEYS,
-                          sampler->values, (unsigned)key, value);
-}
-
-ebm_status ebm_sampler_get(const ebm_sampler *sampler, ebm_sampler_key key,
-                           double *value)
-{
-    EBM_CHECK_HANDLE(sampler, EBM_TYPE_SAMPLER);
-    return ebm_option_get(ebm_context_of(sampler), EBM_SAMPLER_KEYS,
-                          sampler->values, (unsigned)key, value);
-}
-
-ebm_status ebm_sampler_option(ebm_sampler_key key, const char **name,
-                              ebm_option_kind *kind, double *minimum,
-                              double *maximum, double *initial)
-{
-    return ebm_option_describe(rows, EBM_SAMPLER_KEYS, (unsigned)key, name,
-                               kind, minimum, maximum, initial);
 }
 
 ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
@@ -100,31 +67,6 @@ ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
     sampler->observer = observer;
     sampler->observer_user = user;
     return EBM_OK;
-}
-
-ebm_status ebm_sampler_implied_temperature(const ebm_sampler *sampler,
-                                           double *temperature)
-{
-    EBM_CHECK_HANDLE(sampler, EBM_TYPE_SAMPLER);
-    const ebm_context *context = ebm_context_of(sampler);
-    if (!temperature)
-        return ebm_fail(context, EBM_ERROR_ARGUMENT, "temperature is NULL");
-    double step = sampler->values[EBM_SAMPLER_STEP_SIZE];
-    double std = sampler->values[EBM_SAMPLER_NOISE_STD];
-    if (step == 0)
-        return ebm_fail(context, EBM_ERROR_STATE,
-                        "a step size of 0 implies no temperature");
-    *temperature = std * std / (2 * step);
-    return EBM_OK;
-}
-
-ebm_status ebm_sampler_get_statistic(const ebm_sampler *sampler,
-                                     ebm_sampler_statistic statistic,
-                                     double *value)
-{
-    EBM_CHECK_HANDLE(sampler, EBM_TYPE_SAMPLER);
-    return ebm_option_get(ebm_context_of(sampler), EBM_SAMPLER_STATISTICS,
-                          sampler->statistics, (unsigned)statistic, value);
 }
 
 ebm_slab_place ebm_sampler_place(const ebm_segment *segment, size_t task)
@@ -154,9 +96,14 @@ size_t ebm_sampler_tasks(const ebm_sampler *sampler, const ebm_chains *chains)
     return (lead + chains->n + slab - 1) / slab;
 }
 
-static ebm_status check_bounds(const ebm_sampler *sampler)
+/* What may change in the middle of a run, too. */
+static ebm_status check_settings(const ebm_sampler *sampler)
 {
     const double *v = sampler->values;
+    if (sampler->ops->divides_by_step && v[EBM_SAMPLER_STEP_SIZE] == 0 &&
+        !ebm_schedule_is_set(sampler, EBM_SAMPLER_STEP_SIZE))
+        return ebm_fail(ebm_context_of(sampler), EBM_ERROR_RANGE,
+                        "step_size 0 under %s", sampler->ops->name);
     if (v[EBM_SAMPLER_STATE_MIN] > v[EBM_SAMPLER_STATE_MAX])
         return ebm_fail(ebm_context_of(sampler), EBM_ERROR_RANGE,
                         "state_min %g is above state_max %g",
@@ -186,7 +133,7 @@ static ebm_status check_run(const ebm_sampler *sampler, const ebm_model *model,
                         model->height, model->width, model->channels,
                         chains->height, chains->width, chains->channels);
     const double *v = sampler->values;
-    EBM_TRY(check_bounds(sampler));
+    EBM_TRY(check_settings(sampler));
     if (v[EBM_SAMPLER_KEEP_STEPS] > v[EBM_SAMPLER_STEPS])
         return ebm_fail(context, EBM_ERROR_RANGE,
                         "keep_steps %g is more than the %g steps of a run",
@@ -194,9 +141,23 @@ static ebm_status check_run(const ebm_sampler *sampler, const ebm_model *model,
     if (chains->steps + (uint64_t)v[EBM_SAMPLER_STEPS] > EBM_RANDOM_LIMIT)
         return ebm_fail(context, EBM_ERROR_RANGE,
                         "the chains have used up their step numbers");
-    EBM_TRY(
-        ebm_model_check_labels(model, "chain", chains->labels, chains->n));
+    EBM_TRY(ebm_model_check_labels(model, "chain", chains->labels, chains->n));
     return ebm_model_check_ready(model);
+}
+
+/* Room for what the chains carry from one segment of a run to the next. */
+static ebm_status prepare_carried(ebm_sampler *sampler,
+                                  const ebm_chains *chains)
+{
+    size_t floats;
+    sampler->carries = 0;
+    if (!ebm_multiply4(sampler->ops->carried, chains->n, chains->size, 1,
+                       &floats))
+        return ebm_out_of_memory(ebm_context_of(sampler), "gradients");
+    if (!floats)
+        return EBM_OK;
+    return ebm_grow_floats(ebm_context_of(sampler), &sampler->carried,
+                           &sampler->carried_room, floats, "gradients");
 }
 
 static ebm_status prepare(ebm_sampler *sampler, const ebm_model *model,
@@ -216,8 +177,10 @@ static ebm_status prepare(ebm_sampler *sampler, const ebm_model *model,
         sampler->records = records;
         sampler->record_count = chains->n;
     }
+    EBM_TRY(prepare_carried(sampler, chains));
     memset(sampler->records, 0, chains->n * sizeof *sampler->records);
     EBM_TRY(ebm_sampler_prepare_jumps(sampler, chains));
+    sampler->moved = chains->n;
     return ebm_tail_prepare(chains, model,
                             (size_t)sampler->values[EBM_SAMPLER_KEEP_STEPS]);
 }
@@ -243,8 +206,8 @@ typedef struct run {
     const ebm_model *model;
     ebm_chains *chains;
     size_t total, done;
+    size_t unobserved; /* steps since the observer's last call */
     size_t kept_from;
-    size_t observed; /* the steps done when the observer was last asked */
 } run;
 
 /* Moves all chains by some steps and brings ages and the count up to date. */
@@ -258,6 +221,7 @@ static ebm_status run_segment(run *r, size_t steps)
                  .chains = chains,
                  .steps = steps,
                  .before = r->done,
+                 .total = r->total,
                  .kept_from = r->kept_from,
                  .records = sampler->records,
                  .completed = steps},
@@ -271,6 +235,7 @@ static ebm_status run_segment(run *r, size_t steps)
     chains->steps += m.segment.completed;
     chains->since_jump += m.segment.completed;
     r->done += m.segment.completed;
+    sampler->carries = sampler->ops->carried != 0;
     return (ebm_status)atomic_load(&m.status);
 }
 
@@ -286,40 +251,84 @@ static void add_statistics(ebm_sampler *sampler, const ebm_chains *chains,
         s[EBM_SAMPLER_STAT_CLIPPED] += (double)r->counts.clipped;
         s[EBM_SAMPLER_STAT_CLAMPED_NOISE] += (double)r->counts.clamped_noise;
         s[EBM_SAMPLER_STAT_CLAMPED_STEP] += (double)r->counts.clamped_step;
+        s[EBM_SAMPLER_STAT_ACCEPTED] += (double)r->accepted;
+        s[EBM_SAMPLER_STAT_NON_FINITE] += (double)r->non_finite;
+        s[EBM_SAMPLER_STAT_OUTSIDE] += (double)r->outside;
+        if (sampler->ops->target > 0)
+            s[EBM_SAMPLER_STAT_PROPOSALS] += (double)r->steps;
     }
+    if (s[EBM_SAMPLER_STAT_PROPOSALS] > 0)
+        s[EBM_SAMPLER_STAT_ACCEPTANCE] =
+            s[EBM_SAMPLER_STAT_ACCEPTED] / s[EBM_SAMPLER_STAT_PROPOSALS];
     s[EBM_SAMPLER_STAT_STEPS] = (double)steps;
     s[EBM_SAMPLER_STAT_DIVERGED] = (double)diverged;
 }
 
-/* Steps up to the next jump, the next call of the observer, or the end. */
-static size_t next_segment(const run *r)
+/* Schedules are known before the first step. */
+static ebm_status begin_schedules(const run *r)
+{
+    const ebm_sampler *sampler = r->sampler;
+    const ebm_context *context = ebm_context_of(sampler);
+    EBM_TRY(ebm_schedule_fill(r->sampler, r->total));
+    if (sampler->ops->divides_by_step &&
+        !(ebm_schedule_least(sampler, EBM_SAMPLER_STEP_SIZE, r->total) > 0))
+        return ebm_fail(context, EBM_ERROR_RANGE,
+                        "a scheduled step_size of 0 under %s",
+                        sampler->ops->name);
+    if (ebm_adapt_is_on(sampler) &&
+        ebm_schedule_is_set(sampler, EBM_SAMPLER_STEP_SIZE))
+        return ebm_fail(context, EBM_ERROR_UNSUPPORTED,
+                        "a step_size that has a schedule can not be adapted");
+    /* Their callbacks may have changed what was checked before. */
+    EBM_TRY(ebm_model_check_ready(r->model));
+    return check_settings(sampler);
+}
+
+/* The steps up to the next join: a jump, the observer's turn, or after each
+   step of a warm-up. */
+static size_t next_join(const run *r)
 {
     const ebm_sampler *sampler = r->sampler;
     size_t steps =
         ebm_sampler_until_jump(sampler, r->chains, r->total - r->done);
-    size_t seen = r->done - r->observed;
-    if (!sampler->observer || seen >= sampler->observe_every)
+    size_t left = 1;
+    if (ebm_adapt_is_on(sampler))
+        return 1;
+    if (!sampler->observer)
         return steps;
-    size_t left = sampler->observe_every - seen;
+    if (r->unobserved < sampler->observe_every)
+        left = sampler->observe_every - r->unobserved;
     return left < steps ? left : steps;
 }
 
-/* Whether the observer is to be asked after these steps. */
-static int is_observed(run *r)
+/* The observer's turn, when it is. */
+static ebm_status observe(run *r)
 {
-    const ebm_sampler *sampler = r->sampler;
-    if (sampler->observer && r->done < r->total &&
-        r->done - r->observed < sampler->observe_every)
-        return 0;
-    r->observed = r->done;
-    return sampler->observer != NULL;
+    ebm_sampler *sampler = r->sampler;
+    if (!sampler->observer ||
+        (r->unobserved < sampler->observe_every && r->done < r->total))
+        return EBM_OK;
+    r->unobserved = 0;
+    if (sampler->observer(r->done, r->chains, sampler->observer_user))
+        return ebm_fail(ebm_context_of(sampler), EBM_ERROR_CALLBACK,
+                        "the observer stopped the run after step %zu",
+                        r->done);
+    /* It may have changed the energy, which can be a function of its own. */
+    sampler->carries = 0;
+    return EBM_OK;
 }
 
-/* What the observer or a transition's callback may have spoilt. */
-static ebm_status check_callbacks(const run *r)
+/* Chains jump when it is time to; what they carried belongs to where they
+   were. */
+static ebm_status jump(run *r)
 {
+    ebm_sampler *sampler = r->sampler;
+    if (ebm_sampler_until_jump(sampler, r->chains, 1))
+        return EBM_OK;
+    sampler->carries = 0;
+    EBM_TRY(ebm_sampler_jump(sampler, r->chains));
     EBM_TRY(ebm_model_check_ready(r->model));
-    return check_bounds(r->sampler);
+    return check_settings(sampler);
 }
 
 /* All segments, with jumps and the observer in between. */
@@ -327,21 +336,22 @@ static ebm_status run_all(run *r)
 {
     ebm_sampler *sampler = r->sampler;
     const ebm_context *context = ebm_context_of(sampler);
+    EBM_TRY(begin_schedules(r));
     while (r->done < r->total) {
-        EBM_TRY(ebm_sampler_jump(sampler, r->chains));
-        EBM_TRY(check_callbacks(r));
-        ebm_status status = run_segment(r, next_segment(r));
+        EBM_TRY(jump(r));
+        size_t steps = next_join(r);
+        ebm_status status = run_segment(r, steps);
         if (status != EBM_OK)
             return ebm_fail(context, status,
                             "the energy's callback returned an error at step "
                             "%zu",
                             r->done + 1);
-        if (is_observed(r) &&
-            sampler->observer(r->done, r->chains, sampler->observer_user))
-            return ebm_fail(context, EBM_ERROR_CALLBACK,
-                            "the observer stopped the run after step %zu",
-                            r->done);
-        EBM_TRY(check_callbacks(r));
+        r->unobserved += steps;
+        if (ebm_adapt_is_on(sampler))
+            ebm_adapt_update(sampler, r->chains);
+        EBM_TRY(observe(r));
+        EBM_TRY(ebm_model_check_ready(r->model));
+        EBM_TRY(check_settings(sampler));
     }
     return EBM_OK;
 }
@@ -364,11 +374,12 @@ ebm_status ebm_sampler_run(ebm_sampler *sampler, const ebm_model *model,
     EBM_TRY(check_run(sampler, model, chains));
     EBM_TRY(prepare(sampler, model, chains));
     const double *v = sampler->values;
-    run r = {
-        sampler, model,
-        chains,  (size_t)v[EBM_SAMPLER_STEPS],
-        0,       (size_t)(v[EBM_SAMPLER_STEPS] - v[EBM_SAMPLER_KEEP_STEPS]),
-        0};
+    run r = {.sampler = sampler,
+             .model = model,
+             .chains = chains,
+             .total = (size_t)v[EBM_SAMPLER_STEPS],
+             .kept_from =
+                 (size_t)(v[EBM_SAMPLER_STEPS] - v[EBM_SAMPLER_KEEP_STEPS])};
     size_t marked = ebm_chains_diverged_count(chains);
     /* A callback may let go of any handle; this call holds on to its own. */
     const void *held[] = {sampler, model, chains};

@@ -4,7 +4,7 @@ Usage: floors.py SRC
 
 - A room (a folder of SRC) includes only its own headers and those of lower
   floors; rooms of one floor do not include each other.
-- Only core/blas.c includes cblas.h.
+- Only core/blas.c includes cblas.h, only core/lapack.c declares LAPACK.
 - The library prints nothing and ends nothing: no printf, exit, abort, assert.
 """
 import pathlib
@@ -31,6 +31,9 @@ ALLOWED = {("core/context.c", "kernel/kernels.h")}
 FORBIDDEN = re.compile(
     r"(?<![\w.>])(v?f?printf|puts|fputs|putchar|putc|perror|assert|abort"
     r"|_?_?exit|_Exit|quick_exit|raise|rand|srand|random|strtok)\s*\(")
+
+
+LAPACK = re.compile(r"\b[sd](?:sy|ge|po|or|st)[a-z0-9]{2,6}_\s*\(")
 
 
 def strip(text):
@@ -66,6 +69,8 @@ def check_file(path, name, complain):
         match = FORBIDDEN.search(line)
         if match:
             complain(f"{name}:{number}: {match[1]}() in the library")
+        if LAPACK.search(line) and name != "core/lapack.c":
+            complain(f"{name}:{number}: only core/lapack.c calls LAPACK")
 
 
 def main():

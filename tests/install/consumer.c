@@ -33,6 +33,12 @@ int main(void)
         ebm_sampler_set(sampler, EBM_SAMPLER_STEPS, 5.0) ||
         ebm_sampler_run(sampler, model, chains))
         return fail("chains", context);
+    /* Eigenvalues: LAPACK is linked too. */
+    double distance = -1;
+    if (ebm_distance_frechet(context, ebm_chains_states(chains), 4,
+                             ebm_chains_states(chains), 4, 16, &distance) ||
+        !(distance >= 0 && distance < 1e-6))
+        return fail("a distance", context);
     if (ebm_model_load(context, "/nowhere", &model) != EBM_ERROR_IO)
         return fail("a missing file was loaded", context);
     printf("%s, %s\n", ebm_version_string(), ebm_context_machinery(context));

@@ -2,82 +2,11 @@
 #include "hyper.h"
 
 #include "ebm_test.h"
+#include "hyper_numbers.h"
 #include "model/layer/weight.h"
 #include "model/network/network.h"
 
-typedef test_hyper hyper;
-
-/* ---- Arithmetic ----------------------------------------------------------
- */
-
-static hyper constant(double a)
-{
-    return (hyper){a, 0, 0, 0};
-}
-
-static hyper plus(hyper x, hyper y)
-{
-    return (hyper){x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d};
-}
-
-static hyper times(hyper x, hyper y)
-{
-    return (hyper){x.a * y.a, x.a * y.b + x.b * y.a, x.a * y.c + x.c * y.a,
-                   x.a * y.d + x.b * y.c + x.c * y.b + x.d * y.a};
-}
-
-static hyper scaled(double s, hyper x)
-{
-    return (hyper){s * x.a, s * x.b, s * x.c, s * x.d};
-}
-
-static hyper minus(hyper x, hyper y)
-{
-    return plus(x, scaled(-1, y));
-}
-
-/* f(x), from f, f' and f'' at x.a. */
-static hyper applied(hyper x, double f, double first, double second)
-{
-    return (hyper){f, first * x.b, first * x.c,
-                   first * x.d + second * x.b * x.c};
-}
-
-static hyper inverse(hyper x)
-{
-    double r = 1 / x.a;
-    return applied(x, r, -r * r, 2 * r * r * r);
-}
-
-static hyper root(hyper x)
-{
-    double r = sqrt(x.a);
-    return applied(x, r, 0.5 / r, -0.25 / (r * r * r));
-}
-
-static hyper exponential(hyper x)
-{
-    double e = exp(x.a);
-    return applied(x, e, e, e);
-}
-
-/* sum += w x, where a weight most often has no dual part. */
-static void add_product(hyper *sum, hyper w, hyper x)
-{
-    if (w.b != 0 || w.c != 0 || w.d != 0)
-        x = times(w, x);
-    else
-        x = scaled(w.a, x);
-    *sum = plus(*sum, x);
-}
-
-static double sigmoid(double x)
-{
-    return 1 / (1 + exp(-x));
-}
-
-/* ---- Layers --------------------------------------------------------------
- */
+/* ---- Layers ---------------------------------------------------------- */
 
 /* A sample on its way. */
 typedef struct walk {
@@ -326,8 +255,7 @@ static void attend(const ebm_layer *l, const hyper *x, hyper *y)
     free(share);
 }
 
-/* ---- Layers that work element by element ---------------------------------
- */
+/* ---- Layers that work element by element ----------------------------- */
 
 /* f(x); *slope is f'(x). */
 typedef hyper element_fn(walk *w, const ebm_layer *l, hyper x, double *slope);

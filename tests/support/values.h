@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-enum { TEST_VALUES_NAME = 24 };
+enum { TEST_VALUES_NAME = 32 };
 
 typedef struct test_array {
     char name[TEST_VALUES_NAME];
@@ -21,7 +21,7 @@ typedef struct test_values {
     size_t count;
 } test_values;
 
-/* path is relative to the tests' folder. Fails the test if it can not be
+/* path is relative to the source tree. Fails the test if it can not be
    read. */
 void test_values_read(test_values *values, const char *path);
 void test_values_free(test_values *values);
@@ -31,6 +31,14 @@ const float *test_values_floats(const test_values *values, const char *name,
                                 size_t count);
 const double *test_values_doubles(const test_values *values, const char *name,
                                   size_t count);
+
+/* The array of that name, or NULL. */
+const test_array *test_values_find(const test_values *values,
+                                   const char *name);
+
+/* The array whose name is these two texts, one after the other. */
+const test_array *test_values_get(const test_values *values, const char *name,
+                                  const char *part);
 
 /* The array NAME_INDEX. */
 const test_array *test_values_numbered(const test_values *values,

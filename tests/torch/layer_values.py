@@ -23,7 +23,7 @@ torch.set_num_threads(1)
 SAMPLES, CLASSES = 2, 3
 LABELS = torch.tensor([2, 0])
 SCALE = torch.tensor([1.0, -0.5])
-MOST, MOST_OF_VIEW = 36, 4  # elements of an array in the file
+MOST, MOST_OF_VIEW = 36, 3  # elements of an array in the file
 
 
 # ---- The formula ------------------------------------------------------------
@@ -240,16 +240,16 @@ def make_preset(name, is_code, classes):
 
 # ---- The file ---------------------------------------------------------------
 
-def put(name, values, most):
+def put(name, values, most, digits=6):
     values = values.detach().reshape(-1)
     step = -(-len(values) // most)
     while step > 2 and any(step % d == 0 for d in range(2, step)):
         step += 1  # a prime meets all channels, rows and columns
     print("array", name, len(values), step,
-          "%.7g" % values.abs().max().item())
+          "%.*g" % (digits, values.abs().max().item()))
     chosen = values[::step].tolist()
     for i in range(0, len(chosen), 6):
-        print(" ".join("%.7g" % v for v in chosen[i:i + 6]))
+        print(" ".join("%.*g" % (digits, v) for v in chosen[i:i + 6]))
 
 
 def rows_of(x):
@@ -279,12 +279,12 @@ def put_case(name, module, shape):
                 numbers_of = getattr(layer, part)
                 put(path + "." + part,
                     layers.to_library(layer, part, numbers_of),
-                    numbers_of.numel())
+                    numbers_of.numel(), digits=9)
     x = sample(2, shape).clone().requires_grad_()
     v = sample(3, shape)
     parameters = [entry[3] for entry in layers.arrays(module)]
     energy = module(x, LABELS)
-    put("energy", energy, SAMPLES)
+    put("energy", energy, SAMPLES, digits=9)
     slope = torch.autograd.grad(energy.sum(), x, create_graph=True)[0]
     put("gradient", rows_of(slope), MOST)
     put_parameters("parameters", module, torch.autograd.grad(

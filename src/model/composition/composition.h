@@ -1,12 +1,13 @@
 /*
  * Compositions from the inside: models whose energy is made of their parts'.
  *
- * All kinds share one shell (compose.c). It gathers the parts' parameters, and
- * it cuts whole batches: a composition with a part of callbacks has slab 0
- * and gets a batch at once, but a network among its parts has a workspace for
- * each sample. So the batch goes through in chunks of the smallest slab. In a
- * chunk networks see padding, as in any slab, so that a sample's bits depend
- * on its place alone; callbacks see the samples that there are.
+ * All kinds share one shell. It gathers the parts' parameters (compose.c), and
+ * it cuts whole batches (chunk.c): a composition with a part of callbacks has
+ * slab 0 and gets a batch at once, but a network among its parts has a
+ * workspace for each sample. So the batch goes through in chunks of the
+ * smallest slab. In a chunk networks see padding, as in any slab, so that a
+ * sample's bits depend on its place alone; callbacks see the samples that
+ * there are.
  */
 #ifndef EBM_MODEL_COMPOSITION_COMPOSITION_H
 #define EBM_MODEL_COMPOSITION_COMPOSITION_H
