@@ -34,6 +34,7 @@ ADAPT(buffer)
 ADAPT(loss)
 ADAPT(optimizer)
 ADAPT(dataset)
+ADAPT(preset)
 
 typedef struct row {
     int key;
@@ -57,6 +58,11 @@ static const row context_rows[] = {
 static const row network_rows[] = {
     {EBM_NETWORK_BIAS, "bias", FLAG, 0, 1, 1},
     {EBM_NETWORK_SLAB, "slab", INTEGER, 0, 1024, 0},
+    {EBM_NETWORK_NORM, "norm", CHOICE, 0, 2, 1},
+    {EBM_NETWORK_GROUPS, "groups", INTEGER, 0, 65536, 0},
+    {EBM_NETWORK_NORM_EPSILON, "norm_epsilon", REAL, ABOVE_0, LARGEST, 1e-5},
+    {EBM_NETWORK_WEIGHTS, "weights", CHOICE, 0, 2, 0},
+    {EBM_NETWORK_CLASSES, "classes", INTEGER, 0, 65536, 0},
 };
 static const row sampler_rows[] = {
     {EBM_SAMPLER_STEPS, "steps", INTEGER, 1, 1e9, 60},
@@ -91,6 +97,7 @@ static const row loss_rows[] = {
     {EBM_LOSS_OPT_WEIGHT, "opt_weight", REAL, 0, LARGEST / 2, 1},
     {EBM_LOSS_ENT_WEIGHT, "ent_weight", REAL, 0, LARGEST / 2, 1},
     {EBM_LOSS_ENT_NEIGHBOUR, "ent_neighbour", INTEGER, 1, 1e6, 1},
+    {EBM_LOSS_PARTS, "parts", CHOICE, 0, 1, 0},
 };
 static const row adam_rows[] = {
     {EBM_OPTIMIZER_LEARNING_RATE, "learning_rate", REAL, 0, LARGEST, 1e-4},
@@ -113,6 +120,13 @@ static const row dataset_rows[] = {
     {EBM_DATASET_NOISE_STD, "noise_std", REAL, 0, LARGEST, 0},
     {EBM_DATASET_SHUFFLE, "shuffle", FLAG, 0, 1, 1},
     {EBM_DATASET_CLAMP, "clamp", FLAG, 0, 1, 0},
+    {EBM_DATASET_DEQUANTISE, "dequantise", FLAG, 0, 1, 0},
+};
+static const row preset_rows[] = {
+    {EBM_PRESET_WIDTH, "width", INTEGER, 0, 4096, 0},
+    {EBM_PRESET_VARIANT, "variant", CHOICE, 0, 1, 0},
+    {EBM_PRESET_CLASSES, "classes", INTEGER, 0, 65536, 0},
+    {EBM_PRESET_SCALES, "scales", INTEGER, 0, 3, 0},
 };
 
 /* One object of every kind with settings. */
@@ -125,6 +139,7 @@ typedef struct world {
     ebm_loss *loss;
     ebm_optimizer *adam, *sgd;
     ebm_dataset *dataset;
+    ebm_preset *preset;
 } world;
 
 static void create_world(world *w)
@@ -146,10 +161,12 @@ static void create_world(world *w)
                                    &w->sgd));
     assert_ok(ebm_dataset_create_array(w->context, x, NULL, 2, 1, 1, 2, 1,
                                        &w->dataset));
+    assert_ok(ebm_preset_create(w->context, "du2020-cifar", &w->preset));
 }
 
 static void destroy_world(world *w)
 {
+    ebm_preset_destroy(w->preset);
     ebm_dataset_destroy(w->dataset);
     ebm_optimizer_destroy(w->sgd);
     ebm_optimizer_destroy(w->adam);
@@ -185,15 +202,16 @@ static void for_each_table(void (*check)(const table *t, const world *w))
     create_world(&w);
     const table tables[] = {
         TABLE(w.context, context_rows, 1, context),
-        TABLE(w.network, network_rows, 2, network),
+        TABLE(w.network, network_rows, 7, network),
         TABLE(w.sampler, sampler_rows, 12, sampler),
         TABLE(w.hmc, hmc_rows, 12, sampler),
         TABLE(w.baoab, baoab_rows, 12, sampler),
         TABLE(w.buffer, buffer_rows, 3, buffer),
-        TABLE(w.loss, loss_rows, 8, loss),
+        TABLE(w.loss, loss_rows, 9, loss),
         TABLE(w.adam, adam_rows, 8, optimizer),
         TABLE(w.sgd, sgd_rows, 8, optimizer),
-        TABLE(w.dataset, dataset_rows, 5, dataset),
+        TABLE(w.dataset, dataset_rows, 6, dataset),
+        TABLE(w.preset, preset_rows, 4, preset),
     };
     for (size_t i = 0; i < TEST_COUNT(tables); i++)
         check(tables + i, &w);

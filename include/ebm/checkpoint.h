@@ -6,7 +6,8 @@
  * kernel, kernel], dense weights [out, in] with the columns after a flatten
  * in PyTorch's order (channel, row, column), biases [out]; so
  * nn.Sequential.load_state_dict() takes them as they are. The layer list
- * stands in the header's __metadata__, so a file alone rebuilds the model.
+ * stands in the header's __metadata__, so a file alone rebuilds the model;
+ * docs/model-files.md has all names and keys.
  *
  * The slab size is not part of the file: a model that was built with its own
  * EBM_NETWORK_SLAB may lose its last bits.
@@ -28,18 +29,22 @@ extern "C" {
 #endif
 
 /**
- * Writes a network model. On an error an older file at the path stays whole.
+ * Writes a network, or a composition of networks (composition.h), with the
+ * vectors of its spectral norms. On an error an older file at the path stays
+ * whole.
  *
- * Errors: HANDLE, ARGUMENT (path is NULL), UNSUPPORTED (not a network, or more
- * layers than a header of 1 MiB describes), STATE (the parameters are lent),
- * NON_FINITE (a parameter: such a file could not be loaded), IO, MEMORY.
+ * Errors: HANDLE, ARGUMENT (path is NULL), UNSUPPORTED (a part that is no
+ * network: analytic, or of callbacks; or more layers than a header of 1 MiB
+ * describes), STATE (the parameters are lent), NON_FINITE (a parameter: such a
+ * file could not be loaded), IO, MEMORY.
  * Thread safety: several threads may save one model, each to its own path.
  * Since: 0.1.
  */
 EBM_API ebm_status ebm_model_save(const ebm_model *model, const char *path);
 
 /**
- * Reads a model that ebm_model_save() wrote; same parameters to the bit.
+ * Reads a model that ebm_model_save() wrote; same parameters to the bit. A
+ * network that is in several places of a composition is one again.
  *
  * Errors: HANDLE, ARGUMENT (NULL), IO, FORMAT (not such a file, truncated,
  * lengths that contradict each other, layers that this version does not know,
