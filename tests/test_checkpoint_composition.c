@@ -428,6 +428,50 @@ static void test_limits(void **state)
     assert_no_leaks(&memory);
 }
 
+/* Networks that are fine one by one: 65 of 256 layers, or of residual blocks
+   with twelve layers each. */
+static void test_too_many_layers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *row;
+        int networks, rows;
+    } cases[] = {
+        {"{" Q "kind" Q ":" Q "relu" Q "}", 65, 256},
+        {"{" Q "kind" Q ":" Q "res_block" Q "," Q "channels" Q ":1," Q
+         "residual" Q ":1," Q "bias" Q ":true}",
+         512, 20},
+    };
+    test_allocator memory;
+    ebm_context *context = test_context(&memory);
+    char *text = test_memory(1 << 20);
+    for (size_t i = 0; i < TEST_COUNT(cases); i++) {
+        char *end = text;
+        end += sprintf(end, "{\"__metadata__\":{\"libebm.format\":\"1\","
+                            "\"libebm.model\":\"{" Q "network" Q ":0}\","
+                            "\"libebm.networks\":\"[");
+        for (int k = 0; k < cases[i].networks; k++) {
+            end +=
+                sprintf(end, "%s{" Q "input" Q ":[8,8,1]," Q "layers" Q ":[",
+                        k ? "," : "");
+            for (int r = 0; r < cases[i].rows; r++)
+                end += sprintf(end, "%s%s", r ? "," : "", cases[i].row);
+            end += sprintf(end, "]}");
+        }
+        end += sprintf(end, "]\"}}");
+        write_file(text, (size_t)(end - text), golden_data);
+        ebm_model *untouched = NULL;
+        memory.peak_bytes = 0;
+        assert_error(context, ebm_model_load(context, model_path, &untouched),
+                     EBM_ERROR_FORMAT, "more than 16384 layers");
+        assert_null(untouched);
+        assert_true(memory.peak_bytes < 64u << 20);
+    }
+    free(text);
+    ebm_context_destroy(context);
+    assert_no_leaks(&memory);
+}
+
 /* As deep and as large as models can be made, there and back. */
 static void test_largest(void **state)
 {
@@ -544,6 +588,7 @@ int main(void)
         TEST_WITH_FOLDER(test_golden_file),
         TEST_WITH_FOLDER(test_corrupted_headers),
         TEST_WITH_FOLDER(test_limits),
+        TEST_WITH_FOLDER(test_too_many_layers),
         TEST_WITH_FOLDER(test_largest),
         TEST_WITH_FOLDER(test_out_of_memory),
         TEST_WITH_FOLDER(test_random_damage),

@@ -39,7 +39,10 @@ enum {
     /* Bytes of a number in the data, and numbers read or written at a time. */
     EBM_NUMBER_SIZE = 4,
     EBM_NUMBERS_AT_ONCE = 1024,
-    EBM_TENSOR_NAME = 64
+    EBM_TENSOR_NAME = 64,
+    /* Most layers of all networks together: a layer takes more memory than the
+       text that asks for it. */
+    EBM_HEADER_MOST_LAYERS = 64 * EBM_MOST_LAYERS
 };
 
 /* Where a layer's array stands in the file. */
@@ -53,6 +56,7 @@ typedef struct ebm_tensor {
 typedef struct ebm_header {
     ebm_network **networks;
     size_t network_count;
+    size_t layer_count;  /* of all networks */
     ebm_tree tree;       /* without nodes for a single network */
     ebm_tensor *tensors; /* every array of every layer, in the data's order */
     size_t count;

@@ -194,11 +194,25 @@ static ebm_status set_tensors(const ebm_model *model,
                : EBM_OK;
 }
 
+static ebm_status check_layers(const ebm_model *model,
+                               const ebm_network_list *networks)
+{
+    size_t layers = 0;
+    for (size_t k = 0; k < networks->count; k++)
+        layers += ebm_network_of(networks->models[k])->count;
+    if (layers <= EBM_HEADER_MOST_LAYERS)
+        return EBM_OK;
+    return ebm_fail(ebm_context_of(model), EBM_ERROR_UNSUPPORTED,
+                    "a model file holds %d layers, these networks have %zu",
+                    EBM_HEADER_MOST_LAYERS, layers);
+}
+
 ebm_status ebm_header_write(const ebm_model *model,
                             const ebm_network_list *networks, char **text,
                             size_t *length)
 {
     const ebm_context *context = ebm_context_of(model);
+    EBM_TRY(check_layers(model, networks));
     json_t *root = json_object();
     ebm_status status = set_metadata(model, networks, root);
     if (status == EBM_OK)

@@ -117,7 +117,13 @@ ebm_status ebm_read_network(const ebm_header_reader *reader,
     if (count > EBM_MOST_LAYERS)
         return EBM_REFUSE(reader, "%zu layers, at most %d are supported",
                           count, EBM_MOST_LAYERS);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        size_t before = (*network)->end.layers;
         EBM_TRY(append(reader, json_array_get(layers, i), i, *network));
+        header->layer_count += (*network)->end.layers - before;
+        if (header->layer_count > EBM_HEADER_MOST_LAYERS)
+            return EBM_REFUSE(reader, "more than %d layers in all",
+                              EBM_HEADER_MOST_LAYERS);
+    }
     return EBM_OK;
 }
