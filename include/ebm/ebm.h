@@ -14,6 +14,7 @@
 #ifndef EBM_EBM_H
 #define EBM_EBM_H
 
+#include <ebm/ais.h>
 #include <ebm/analytic.h>
 #include <ebm/buffer.h>
 #include <ebm/chains.h>

@@ -31,7 +31,8 @@ typedef enum ebm_type {
     EBM_TYPE_DATASET,
     EBM_TYPE_PRESET,
     EBM_TYPE_TRANSITION,
-    EBM_TYPE_CHECK
+    EBM_TYPE_CHECK,
+    EBM_TYPE_AIS
 } ebm_type;
 
 /* First member of every handle. */

@@ -13,13 +13,16 @@
 typedef struct bench_case {
     const char *name;
     const char *text;
-    const char *preset; /* full scale only, at its own width */
+    const char *preset; /* at its own width unless `width` says otherwise */
     size_t batch;       /* chains, and as many data */
     size_t steps;       /* of a run */
     size_t kept;        /* steps that a KL term goes back through */
     void *(*create)(const struct bench_case *bench, ebm_context *context);
     void (*run)(void *work);
     void (*destroy)(void *work);
+    size_t scales; /* 0: the full one only */
+    size_t width;
+    int on_request; /* minutes or gigabytes: only when it is named */
 } bench_case;
 
 extern const bench_case bench_cases[];
