@@ -33,6 +33,7 @@
 
 #include "common/digits.h"
 #include "common/files.h"
+#include "common/interrupt.h"
 #include "common/lesson.h"
 #include "common/strip.h"
 #include "common/try.h"
@@ -51,9 +52,10 @@ enum {
 
 /* What this lesson has besides: a folder for each model. */
 typedef struct choice {
-    const char *name;  /* of the folder */
-    int warps;         /* in training */
-    const char *model; /* a file, or NULL to train */
+    const char *name;   /* of the folder */
+    const char *option; /* that names a file */
+    int warps;          /* in training */
+    const char *model;  /* the file, or NULL to train */
 } choice;
 
 /* Of the options. */
@@ -67,7 +69,8 @@ static double displacement = 0.5, high_noise = 0.05;
  * With three points a side and 0.5 pixels no field folds the image over
  * (docs/elastic.md), and a stroke moves by about half its width: slight, but
  * twenty of them are a visible difference. Cubic, since linear interpolation
- * blurs a little each time: after a hundred warps the ink is gone.
+ * blurs a little each time: after a hundred warps most of the ink is still
+ * there, but spread: the brightest pixel is a third of the range above black.
  */
 static ebm_transition *create_warp(ebm_context *context)
 {
@@ -139,7 +142,7 @@ static void draw_strip(lesson *l, int warps, const char *file)
         ebm_transition_destroy(warp);
     }
     strip film;
-    visits seen = visits_begin(l->images, STRIP_CHAINS);
+    visits seen = visits_begin(context, l->images, STRIP_CHAINS);
     witness w = {&film, &seen};
     strip_begin(&film, chains, STRIP_ROWS, columns, 12);
     TRY(ebm_sampler_set_observer(langevin, 1, observe, &w));
@@ -205,8 +208,29 @@ static void draw_probe(lesson *l, const char *file)
     free(images);
 }
 
-/* Trains one model, or takes one, and draws what is to be seen on it. */
-static int study(const settings *s, const choice *c)
+/* What would otherwise end the program when the first model is trained: a
+   picture that can not be written, a second model that can not be read or
+   written. */
+static void look_ahead(lesson *l, const char *out, const choice *next)
+{
+    static const char *const pictures[] = {
+        "strip_both.png", "strip_neither.png", "strip_sampled.png",
+        "probe_warped.png", "probe_plain.png"};
+    for (size_t i = 0; i < sizeof pictures / sizeof pictures[0]; i++)
+        check_writable(out, pictures[i]);
+    if (next->model != NULL) {
+        ebm_model_destroy(lesson_load(l, next->option, next->model));
+        return;
+    }
+    char *folder = try_copy(path_in(out, next->name));
+    make_folder(folder);
+    check_writable(folder, "model.safetensors");
+    free(folder);
+}
+
+/* Trains one model, or takes one, and draws what is to be seen on it. `next`
+   is the one to be studied after it, or NULL. */
+static int study(const settings *s, const choice *c, const choice *next)
 {
     settings own = *s;
     char *folder = try_copy(path_in(s->out, c->name));
@@ -215,10 +239,14 @@ static int study(const settings *s, const choice *c)
     lesson l = lesson_begin(&own);
     ebm_status status = EBM_OK;
     lesson_open_images(&l);
-    if (c->model != NULL)
-        l.model = lesson_load(&l, c->warps ? "model" : "plain", c->model);
-    else
+    if (next != NULL)
+        look_ahead(&l, s->out, next);
+    if (c->model != NULL) {
+        l.model = lesson_load(&l, c->option, c->model);
+        interrupt_catch(); /* as a training does */
+    } else {
         status = train(&l, c->warps);
+    }
     l.s.out = s->out;
     if (status == EBM_OK && c->warps) {
         draw_strip(&l, 1, "strip_both.png");
@@ -235,7 +263,8 @@ static int study(const settings *s, const choice *c)
 
 int main(int argc, char **argv)
 {
-    choice warped = {"warped", 1, NULL}, plain = {"plain", 0, NULL};
+    choice warped = {"warped", "model", 1, NULL};
+    choice plain = {"plain", "plain", 0, NULL};
     const option_row own[] = {
         {"model", "FILE", "a model trained with warps: do not train one",
          .text = &warped.model},
@@ -257,6 +286,9 @@ int main(int argc, char **argv)
         "Writes strip_*.png, probe_*.png,\nand the files of du_mordatch in "
         "the folders warped and plain.",
         own, sizeof own / sizeof own[0]);
-    int code = study(&s, &warped);
-    return code == EXIT_SUCCESS ? study(&s, &plain) : code;
+    int code = study(&s, &warped, &plain);
+    /* Ctrl-C is meant for both. */
+    if (code != EXIT_SUCCESS || interrupted())
+        return code;
+    return study(&s, &plain, NULL);
 }

@@ -50,8 +50,8 @@ static const double opt_weight = 1.0, ent_weight = 0.3;
    the sum, the likelihood sees the mean, and each scale's own squares. */
 static const double colour_l2 = 1.0;
 
-static const size_t snapshots[] = {0,  8,   16,  24,  32,  40,
-                                   64, 128, 256, 400, 600, SAMPLE_STEPS};
+static size_t snapshots[] = {0,  8,   16,  24,  32,  40,
+                             64, 128, 256, 400, 600, SAMPLE_STEPS};
 enum { SNAPSHOTS = sizeof snapshots / sizeof snapshots[0] };
 
 /* As in du_mordatch: noise to begin with, and noise again for one drawn chain
@@ -130,10 +130,20 @@ static ebm_status train_step(lesson *l)
     return ebm_buffer_store(l->buffer, l->chains);
 }
 
+/* The list of snapshots, cut short to end at this step. Returns its length. */
+static size_t end_snapshots(size_t last)
+{
+    size_t count = 0;
+    while (count + 1 < SNAPSHOTS && snapshots[count] < last)
+        count++;
+    snapshots[count] = last;
+    return count + 1;
+}
+
 int main(int argc, char **argv)
 {
     const char *model = NULL, *preset = NULL, *variant = "paper";
-    uint64_t width = 0;
+    uint64_t width = 0, sample_steps = SAMPLE_STEPS;
     const option_row own[] = {
         {"model", "FILE", "sample from this model, do not train",
          .text = &model},
@@ -141,7 +151,9 @@ int main(int argc, char **argv)
          .text = &preset},
         {"variant", "KIND", "the preset's: paper or code", .text = &variant},
         {"width", "W", "the preset's channels, 0 for its own",
-         .number = &width, .maximum = 4096}};
+         .number = &width, .maximum = 4096},
+        {"sample-steps", "N", "steps of the new samples' chains",
+         .number = &sample_steps, .minimum = 1, .maximum = 1000000}};
     settings s = settings_parse(
         argc, argv,
         "Trains an energy-based model on images of digits by maximum "
@@ -152,6 +164,7 @@ int main(int argc, char **argv)
     s.preset = preset;
     s.variant = variant;
     s.width = width;
+    size_t shots = end_snapshots((size_t)sample_steps);
 
     lesson l = lesson_begin(&s);
     if (preset != NULL)
@@ -159,14 +172,14 @@ int main(int argc, char **argv)
     ebm_status status = EBM_OK;
     lesson_check_pictures(&l); /* a wrong folder shows at once */
     if (model != NULL) {
-        lesson_sample_saved(&l, model, snapshots, SNAPSHOTS);
+        lesson_sample_saved(&l, model, snapshots, shots);
     } else {
         lesson_open_images(&l);
         lesson_build(&l, TRAIN_STEPS);
         fill_buffer(&l);
         build_losses(&l);
         status = lesson_train(&l, train_step);
-        lesson_sample(&l, snapshots, SNAPSHOTS);
+        lesson_sample(&l, snapshots, shots);
     }
     return lesson_end(&l, status);
 }

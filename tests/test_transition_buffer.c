@@ -126,11 +126,13 @@ static void counts_travel_with_states(void **state)
     ebm_context_destroy(context);
 }
 
-/* References of an entropy: the same states, each moved. */
+/* References of an entropy: the same states, each moved. A draw of them that
+   fails does not count: the next one is that one. */
 static void references_pass_it_too(void **state)
 {
     (void)state;
-    ebm_context *context = test_context_threads(2);
+    test_allocator memory = {0};
+    ebm_context *context = test_context(&memory);
     ebm_buffer *plain = filled(context, 0), *jumping = filled(context, 0);
     test_adder a = {.add = 0.5f};
     ebm_transition *jump = test_adding(context, &a);
@@ -143,10 +145,30 @@ static void references_pass_it_too(void **state)
     assert_int_equal(a.images, 3);
     a.fail_call = 2;
     assert_status(ebm_buffer_reference(jumping, 3, y), EBM_ERROR_CALLBACK);
+    a.fail_call = 0;
+    a.spoils = 1;
+    assert_status(ebm_buffer_reference(jumping, 3, y), EBM_ERROR_NON_FINITE);
+    a.spoils = 0;
+    memcpy(x, y, sizeof x);
+    for (size_t n = 1, failed = 1; failed; n++) {
+        test_fail_at(&memory, n, 0);
+        ebm_status status = ebm_buffer_reference(jumping, 3, y);
+        test_fail_at(&memory, 0, 0);
+        failed = status == EBM_ERROR_MEMORY;
+        if (failed)
+            assert_same_bits(x, y, 3 * IMAGE);
+        else
+            assert_ok(status);
+        assert_true(n > 1 || failed);
+    }
+    assert_ok(ebm_buffer_reference(plain, 3, x));
+    for (size_t i = 0; i < 3 * IMAGE; i++)
+        assert_true(y[i] == x[i] + 0.5f);
     ebm_transition_destroy(jump);
     ebm_buffer_destroy(plain);
     ebm_buffer_destroy(jumping);
     ebm_context_destroy(context);
+    assert_no_leaks(&memory);
 }
 
 /* What a callback may not do to the draw it is called by. */

@@ -64,6 +64,9 @@ static void creation_is_checked(void **state)
     assert_status(ebm_transition_create_one_of(context, parts, NULL, 1, NULL),
                   EBM_ERROR_ARGUMENT);
     parts[1] = flip;
+    assert_error(context,
+                 ebm_transition_create_one_of(context, parts, weights, 0, &t),
+                 EBM_ERROR_ARGUMENT, "count");
     static const double wrong[][2] = {
         {1, -1}, {0, 0}, {NAN, 1}, {1, INFINITY}, {1e308, 1e308}};
     for (size_t i = 0; i < TEST_COUNT(wrong); i++)

@@ -7,16 +7,17 @@
 
 #include "try.h"
 
-visits visits_begin(const ebm_dataset *images, size_t chains)
+visits visits_begin(ebm_context *context, const ebm_dataset *images,
+                    size_t chains)
 {
     size_t shape[3];
     visits v = {.chains = chains, .images = ebm_dataset_count(images)};
-    ebm_dataset_shape(images, shape, shape + 1, shape + 2);
+    TRY(ebm_dataset_shape(images, shape, shape + 1, shape + 2));
     v.elements = shape[0] * shape[1] * shape[2];
     v.data = try_allocate(v.images * v.elements, sizeof *v.data);
     if (ebm_dataset_has_labels(images))
         v.labels = try_allocate(v.images, sizeof *v.labels);
-    ebm_dataset_read(images, 0, v.images, v.data, v.labels);
+    TRY(ebm_dataset_read(images, 0, v.images, v.data, v.labels));
     v.seen = try_allocate(chains, sizeof *v.seen);
     v.last = try_allocate(chains, sizeof *v.last);
     v.changes = try_allocate(chains, sizeof *v.changes);

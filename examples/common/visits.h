@@ -24,8 +24,10 @@ typedef struct visits {
     size_t ends[VISITS_CLASSES]; /* digits of the last look */
 } visits;
 
-/* Prepares to look at so many chains. */
-visits visits_begin(const ebm_dataset *images, size_t chains);
+/* Prepares to look at so many chains. Images that can not be read end the
+   program. */
+visits visits_begin(ebm_context *context, const ebm_dataset *images,
+                    size_t chains);
 
 /* Looks at the chains: which digit is each of them now? */
 void visits_note(visits *v, const ebm_chains *chains);

@@ -254,6 +254,22 @@ ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains)
     return buffer->transition ? jump(buffer, chains) : EBM_OK;
 }
 
+/* Copies the states that references are drawn from, and their labels unless
+   NULL. */
+static void draw_references(const ebm_buffer *buffer, size_t count, float *x,
+                            int32_t *labels)
+{
+    for (size_t i = 0; i < count; i++) {
+        ebm_random random = ebm_random_at(
+            buffer->seed, EBM_PURPOSE_BUFFER_REFERENCE, i, buffer->references);
+        size_t slot = (size_t)ebm_random_index(&random, 0, buffer->count);
+        memcpy(x + i * buffer->size, buffer->states + slot * buffer->size,
+               buffer->size * sizeof *x);
+        if (labels)
+            labels[i] = buffer->labels[slot];
+    }
+}
+
 ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x)
 {
     const ebm_context *context = ebm_context_of(buffer);
@@ -264,21 +280,25 @@ ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x)
         return ebm_fail(context, EBM_ERROR_STATE,
                         "the buffer is empty: it has no reference states");
     EBM_TRY(prepare_transition(buffer, count));
-    for (size_t i = 0; i < count; i++) {
-        ebm_random random = ebm_random_at(
-            buffer->seed, EBM_PURPOSE_BUFFER_REFERENCE, i, buffer->references);
-        size_t slot = (size_t)ebm_random_index(&random, 0, buffer->count);
-        memcpy(x + i * buffer->size, buffer->states + slot * buffer->size,
-               buffer->size * sizeof *x);
+    if (!buffer->transition) {
+        draw_references(buffer, count, x, NULL);
+        buffer->references++;
+        return EBM_OK;
     }
+    int32_t *labels = ebm_alloc(context, count, sizeof *labels);
+    if (!labels)
+        return ebm_out_of_memory(context, "the labels of references");
+    draw_references(buffer, count, x, labels);
     ebm_transition_batch batch = {.x = x,
+                                  .labels = labels,
                                   .n = count,
                                   .seed = buffer->seed,
                                   .purpose = EBM_PURPOSE_REFERENCE_TRANSITION,
-                                  .count = buffer->references++};
-    if (!buffer->transition)
-        return EBM_OK;
+                                  .count = buffer->references};
     ebm_status status = apply_transition(buffer, &batch);
+    /* A draw that failed did not take place: the next one is this one. */
+    buffer->references += status == EBM_OK;
+    ebm_free(context, labels);
     ebm_object_let_go(buffer);
     return status;
 }

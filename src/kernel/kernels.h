@@ -240,7 +240,7 @@ typedef struct ebm_kernels {
                           const float *vu, const float *vv);
 
     /* x[n, channels] -> planes[channels, plane_length] of (x - offset) scale,
-       and back: x <- clamp(offset + scale plane). */
+       clamped into [0, 1], and back: x <- clamp(offset + scale plane). */
     void (*to_planes)(size_t n, size_t channels, size_t plane_length,
                       float offset, float scale, const float *x,
                       float *planes);

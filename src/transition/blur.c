@@ -54,6 +54,19 @@ size_t ebm_blur_scratch(size_t side, const ebm_transition_shape *shape)
            ebm_round_up(row, EBM_LANES);
 }
 
+/* Written so that NaN does not pass. */
+static void clamp(const ebm_transition_shape *shape, size_t n,
+                  const float *from, float *to)
+{
+    for (size_t i = 0; i < n; i++) {
+        float v = from[i] > shape->minimum ? from[i] : shape->minimum;
+        to[i] = v < shape->maximum ? v : shape->maximum;
+    }
+}
+
+/* Weights add up to 1 but for rounding, and what is in the range stays there;
+   what was not could overflow. So all is clamped, before and after each of the
+   two passes. */
 void ebm_blur_apply(size_t side, double sigma,
                     const ebm_transition_shape *shape, float *image,
                     float *scratch)
@@ -68,7 +81,7 @@ void ebm_blur_apply(size_t side, double sigma,
     find_weights(side, sigma, weights);
     memset(tall + (height + 2 * half) * row, 0, EBM_LANES * sizeof *tall);
     memset(wide + (width + 2 * half) * channels, 0, EBM_LANES * sizeof *wide);
-    memcpy(tall + half * row, image, height * row * sizeof *tall);
+    clamp(shape, height * row, image, tall + half * row);
     for (size_t k = 1; k <= half; k++) {
         memcpy(tall + (half - k) * row, tall + (half + k) * row,
                row * sizeof *tall);
@@ -76,9 +89,8 @@ void ebm_blur_apply(size_t side, double sigma,
                tall + (half + height - 1 - k) * row, row * sizeof *tall);
     }
     for (size_t y = 0; y < height; y++) {
-        float *to = image + y * row;
         kernels->mix_rows(side, padded, weights, tall + y * row, row, out);
-        memcpy(wide + half * channels, out, row * sizeof *wide);
+        clamp(shape, row, out, wide + half * channels);
         for (size_t k = 1; k <= half; k++) {
             memcpy(wide + (half - k) * channels, wide + (half + k) * channels,
                    channels * sizeof *wide);
@@ -87,11 +99,7 @@ void ebm_blur_apply(size_t side, double sigma,
                    channels * sizeof *wide);
         }
         kernels->mix_rows(side, padded, weights, wide, channels, out);
-        /* Weights add up to 1 but for rounding. */
-        for (size_t x = 0; x < row; x++) {
-            float v = out[x] < shape->minimum ? shape->minimum : out[x];
-            to[x] = v > shape->maximum ? shape->maximum : v;
-        }
+        clamp(shape, row, out, image + y * row);
     }
 }
 

@@ -106,7 +106,7 @@ ebm_status ebm_transition_create_one_of(ebm_context *context,
 {
     EBM_CHECK_HANDLE(context, EBM_TYPE_CONTEXT);
     double sum = (double)count;
-    if (weights)
+    if (weights && count) /* none are no parts, which create() refuses */
         EBM_TRY(check_weights(context, weights, count, &sum));
     ebm_transition *transition = NULL;
     if (!out)

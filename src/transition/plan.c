@@ -80,10 +80,12 @@ static ebm_status shape_of(const ebm_transition *transition, size_t height,
         .minimum = (float)transition->values[EBM_TRANSITION_RANGE_MIN],
         .maximum = (float)transition->values[EBM_TRANSITION_RANGE_MAX],
         .kernels = context->kernels};
+    /* Values in units of the range are (x - minimum) / span. */
     float span = shape->maximum - shape->minimum;
-    if (!(span > 0 && isfinite(span)))
+    if (!(span > 0 && isfinite(span) && isfinite(1 / span)))
         return ebm_fail(context, EBM_ERROR_RANGE,
-                        "the range [%g, %g] is empty or too wide for a float",
+                        "the range [%g, %g] is empty, or too narrow or too "
+                        "wide for a float",
                         transition->values[EBM_TRANSITION_RANGE_MIN],
                         transition->values[EBM_TRANSITION_RANGE_MAX]);
     return EBM_OK;

@@ -34,7 +34,7 @@ enum { EBM_TRANSITION_KEYS = 22, EBM_TRANSITION_NODES = 128 };
 #define EBM_TRANSITION_LIMIT ((uint64_t)1 << 36)
 
 /* What a kind knows of the images: shape, and the range of the values, whose
-   ends and width are finite floats, minimum < maximum. */
+   ends, width and inverse width are finite floats, minimum < maximum. */
 typedef struct ebm_transition_shape {
     size_t height, width, channels;
     float minimum, maximum;

@@ -3,6 +3,8 @@
  * torchvision's functional transforms do to float tensors, without a branch
  * on a pixel.
  */
+#include <float.h>
+
 #include "kernel/variant/variant.h"
 #include "kernel/variant/vec.h"
 
@@ -11,7 +13,16 @@ static inline vec clamp_unit(vec v)
     return vec_min(vec_max(v, vec_all(0.0f)), vec_all(1.0f));
 }
 
-/* Rec. 601 luma with torchvision's coefficients, which add up to 0.9999. */
+/* What is outside, and what overflowed on the way, is clamped too. */
+static inline float to_unit(float x, float offset, float scale)
+{
+    float v = (x - offset) * scale;
+    v = v > 0.0f ? v : 0.0f;
+    return v < 1.0f ? v : 1.0f;
+}
+
+/* Rec. 601 luma with torchvision's coefficients, which add up to 0.9999: what
+   a jitter blends with. */
 static inline vec luma(vec red, vec green, vec blue)
 {
     return 0.2989f * red + 0.587f * green + 0.114f * blue;
@@ -25,16 +36,16 @@ void EBM_KERNEL(to_planes)(size_t n, size_t channels, size_t plane_length,
         float *red = planes, *green = planes + plane_length;
         float *blue = planes + 2 * plane_length;
         for (size_t i = 0; i < n; i++) {
-            red[i] = (x[3 * i] - offset) * scale;
-            green[i] = (x[3 * i + 1] - offset) * scale;
-            blue[i] = (x[3 * i + 2] - offset) * scale;
+            red[i] = to_unit(x[3 * i], offset, scale);
+            green[i] = to_unit(x[3 * i + 1], offset, scale);
+            blue[i] = to_unit(x[3 * i + 2], offset, scale);
         }
         return;
     }
     for (size_t c = 0; c < channels; c++)
         for (size_t i = 0; i < n; i++)
             planes[c * plane_length + i] =
-                (x[i * channels + c] - offset) * scale;
+                to_unit(x[i * channels + c], offset, scale);
 }
 
 void EBM_KERNEL(from_planes)(size_t n, size_t channels, size_t plane_length,
@@ -45,8 +56,8 @@ void EBM_KERNEL(from_planes)(size_t n, size_t channels, size_t plane_length,
         const float *plane = planes + c * plane_length;
         for (size_t i = 0; i < n; i++) {
             float v = offset + scale * plane[i];
-            v = v < minimum ? minimum : v;
-            x[i * channels + c] = v > maximum ? maximum : v;
+            v = v > minimum ? v : minimum;
+            x[i * channels + c] = v < maximum ? v : maximum;
         }
     }
 }
@@ -109,7 +120,8 @@ void EBM_KERNEL(turn_hue)(size_t n, float shift, float *red, float *green,
         vec b = vec_load(blue + i);
         vec most = vec_max(r, vec_max(g, b));
         vec chroma = most - vec_min(r, vec_min(g, b));
-        vec_int is_grey = chroma == 0.0f; /* then any hue will do */
+        /* Then any hue will do. The inverse of less would overflow. */
+        vec_int is_grey = chroma < FLT_MIN;
         vec inverse = one / vec_select(is_grey, one, chroma);
         vec hue = vec_select(most == r, (g - b) * inverse,
                              vec_select(most == g, 2.0f + (b - r) * inverse,
@@ -123,11 +135,13 @@ void EBM_KERNEL(turn_hue)(size_t n, float shift, float *red, float *green,
     }
 }
 
+/* With 0.299 for red the weights add up to 1, and an image that is grey stays
+   as it is, however often. torchvision's 0.2989 would darken it each time. */
 void EBM_KERNEL(to_grey)(size_t n, float *red, float *green, float *blue)
 {
     for (size_t i = 0; i < n; i += VEC_LANES) {
-        vec grey =
-            luma(vec_load(red + i), vec_load(green + i), vec_load(blue + i));
+        vec grey = 0.299f * vec_load(red + i) + 0.587f * vec_load(green + i) +
+                   0.114f * vec_load(blue + i);
         vec_store(red + i, grey);
         vec_store(green + i, grey);
         vec_store(blue + i, grey);
