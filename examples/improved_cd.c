@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <ebm/ebm.h>
 
@@ -147,7 +148,7 @@ int main(int argc, char **argv)
     const option_row own[] = {
         {"model", "FILE", "sample from this model, do not train",
          .text = &model},
-        {"preset", "NAME", "network for a folder of PNG files as --data",
+        {"preset", "NAME", "network for colour; --data is a folder of PNGs",
          .text = &preset},
         {"variant", "KIND", "the preset's: paper or code", .text = &variant},
         {"width", "W", "the preset's channels, 0 for its own",
@@ -161,6 +162,11 @@ int main(int argc, char **argv)
         "images in colour. Writes\nsamples.png, chain.png, energies.png, "
         "metrics.csv, buffer.npy and\nmodel.safetensors.",
         own, sizeof own / sizeof own[0]);
+    if (preset == NULL && (width > 0 || strcmp(variant, "paper") != 0))
+        fail(EXIT_USAGE, "--width and --variant are for a --preset");
+    if (preset != NULL && model == NULL && s.data == NULL)
+        fail(EXIT_USAGE, "--preset: say with --data which folder of PNG files "
+                         "to learn from");
     s.preset = preset;
     s.variant = variant;
     s.width = width;

@@ -235,7 +235,8 @@ static void wrong_labels_are_refused(void **state)
         s.out[i] = 77;
     for (int which = 0; which < CALLS; which++) {
         assert_error(s.context, call(&s, which, NULL), EBM_ERROR_ARGUMENT,
-                     "labels");
+                     which < CALLS - 1 ? ": each sample needs a label"
+                                       : ": each data sample needs a label");
         for (size_t k = 0; k < TEST_COUNT(wrong); k++) {
             assert_error(s.context, call(&s, which, wrong[k]), EBM_ERROR_RANGE,
                          names[k]);

@@ -327,7 +327,11 @@ static void what_can_not_be_read_is_refused(void **state)
     assert_error(
         context,
         ebm_dataset_create_idx(context, folder.path, NULL, 1, &dataset),
-        EBM_ERROR_IO, "Is a directory");
+        EBM_ERROR_IO, "not a regular file");
+    assert_error(
+        context,
+        ebm_dataset_create_idx(context, "/dev/zero", NULL, 1, &dataset),
+        EBM_ERROR_IO, "not a regular file");
     write_images(images, SIZE, 0);
     assert_error(
         context,

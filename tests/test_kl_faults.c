@@ -147,7 +147,7 @@ static void references_are_checked(void **state)
         float old = b[7];
         b[7] = i ? NAN : -INFINITY;
         assert_error(context, ARRAY(s.loss, b, 5, SIZE), EBM_ERROR_NON_FINITE,
-                     "sample 1");
+                     "sample 1 of the entropy's reference");
         b[7] = old;
     }
     for (int kind = 0; kind < 2; kind++) {

@@ -10,7 +10,8 @@ enum { N = 6, SIZE = 3 };
 typedef struct meddler {
     ebm_loss *loss;
     ebm_model *model;
-    int sets_weight, writes, is_nan;
+    int sets_weight, writes, borrows, is_nan;
+    ebm_loss_kind kind;
     ebm_status answer;
 } meddler;
 
@@ -43,6 +44,11 @@ static int param_grad(const float *params, const float *x,
         m->answer = ebm_loss_set(m->loss, EBM_LOSS_ENT_WEIGHT, 1);
     if (m->writes)
         m->answer = ebm_model_set_parameters(m->model, 0, &other, 1);
+    if (m->borrows) {
+        float *lent;
+        m->answer = ebm_model_begin_write(m->model, &lent);
+        m->borrows = 0;
+    }
     return 0;
 }
 
@@ -60,7 +66,7 @@ static int tangent(const float *params, const float *x, const int32_t *labels,
     return 0;
 }
 
-/* One CD pass with what the meddler does in it; returns its status. */
+/* One pass of a loss with what the meddler does in it; returns its status. */
 static ebm_status pass(meddler *m, float *gradient)
 {
     const float one = 1;
@@ -75,8 +81,9 @@ static ebm_status pass(meddler *m, float *gradient)
     assert_ok(
         ebm_model_create_custom(context, 1, 1, SIZE, &ops, m, &m->model));
     assert_ok(ebm_model_set_parameters(m->model, 0, &one, 1));
-    assert_ok(ebm_loss_create(context, EBM_LOSS_CD, &m->loss));
+    assert_ok(ebm_loss_create(context, m->kind, &m->loss));
     assert_ok(ebm_loss_set(m->loss, EBM_LOSS_ENT_WEIGHT, 0));
+    assert_ok(ebm_loss_set(m->loss, EBM_LOSS_ALLOW_ANY_ORIGIN, 1));
     assert_ok(ebm_sampler_create(context, EBM_SAMPLER_LANGEVIN, &sampler));
     assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_STEPS, 2));
     assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_KEEP_STEPS, 2));
@@ -88,6 +95,9 @@ static ebm_status pass(meddler *m, float *gradient)
     m->is_nan = is_nan;
     ebm_status status =
         ebm_loss_backward(m->loss, m->model, x, NULL, N, chains, NULL);
+    if (is_nan)
+        assert_non_null(strstr(ebm_context_last_error(context),
+                               "sample 0 of the energy's gradient"));
     *gradient = ebm_model_gradient(m->model)[0];
     ebm_chains_destroy(chains);
     ebm_sampler_destroy(sampler);
@@ -101,20 +111,35 @@ static void passes_are_of_one_piece(void **state)
 {
     (void)state;
     float plain, gradient;
-    meddler m = {0};
+    meddler m = {.kind = EBM_LOSS_CD};
     assert_ok(pass(&m, &plain));
     assert_true(plain != 0);
     m.sets_weight = 1;
     assert_ok(pass(&m, &gradient));
     assert_status(m.answer, EBM_ERROR_STATE);
     assert_true(gradient == plain);
-    m = (meddler){.writes = 1};
+    m = (meddler){.kind = EBM_LOSS_CD, .writes = 1};
     assert_status(pass(&m, &gradient), EBM_ERROR_STATE);
     assert_ok(m.answer);
     assert_true(gradient == 0);
-    m = (meddler){.is_nan = 1};
+    m = (meddler){.kind = EBM_LOSS_CD, .is_nan = 1};
     assert_status(pass(&m, &gradient), EBM_ERROR_NON_FINITE);
     assert_true(gradient == 0);
+}
+
+/* Parameters that are lent at the end of a pass may be anything by then. */
+static void borrowed_parameters_refuse_a_pass(void **state)
+{
+    (void)state;
+    const ebm_loss_kind kinds[] = {EBM_LOSS_NLL, EBM_LOSS_CD_STAR,
+                                   EBM_LOSS_CD};
+    for (size_t i = 0; i < TEST_COUNT(kinds); i++) {
+        float gradient;
+        meddler m = {.kind = kinds[i], .borrows = 1};
+        assert_status(pass(&m, &gradient), EBM_ERROR_STATE);
+        assert_ok(m.answer);
+        assert_true(gradient == 0);
+    }
 }
 
 static int more_threads(size_t step, const ebm_chains *chains, void *user)
@@ -166,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(passes_are_of_one_piece),
+        cmocka_unit_test(borrowed_parameters_refuse_a_pass),
         cmocka_unit_test(threads_can_grow_in_a_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,36 @@ static void failed_calls_leave_the_builder(void **state)
     ebm_context_destroy(context);
 }
 
+/* A sample that fits, and of which no slab does: the layer is named, with its
+   shape. */
+static void too_large_layers_are_named(void **state)
+{
+    (void)state;
+    ebm_context *context = test_context_threads(1);
+    ebm_network *n = NULL;
+    char text[100];
+    size_t wide = SIZE_MAX / 8192;
+    assert_ok(ebm_network_create(context, 3, 1, wide, &n));
+    ebm_status (*const adds[])(ebm_network *) = {
+        ebm_network_swish,          ebm_network_relu,
+        ebm_network_square,         ebm_network_softplus,
+        ebm_network_flatten,        ebm_network_global_mean_pool,
+        ebm_network_global_sum_pool};
+    for (size_t i = 0; i < TEST_COUNT(adds); i++) {
+        size_t rows = i < 4 ? 3 : 1, channels = i == 4 ? 3 * wide : wide;
+        snprintf(text, sizeof text, "): its output [%zu, 1, %zu] is too large",
+                 rows, channels);
+        assert_error(context, adds[i](n), EBM_ERROR_OVERFLOW, text);
+        assert_error(context, adds[i](n), EBM_ERROR_OVERFLOW, "layer 0 (");
+    }
+    assert_error(context, ebm_network_leaky_relu(n, 0.1), EBM_ERROR_OVERFLOW,
+                 "layer 0 (leaky_relu): its output");
+    assert_error(context, ebm_network_group_norm(n, 1), EBM_ERROR_OVERFLOW,
+                 "layer 0 (group_norm)");
+    ebm_network_destroy(n);
+    ebm_context_destroy(context);
+}
+
 static void creation_is_checked(void **state)
 {
     (void)state;
@@ -223,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(failed_calls_leave_the_builder),
+        cmocka_unit_test(too_large_layers_are_named),
         cmocka_unit_test(creation_is_checked),
         cmocka_unit_test(wrong_handles_are_a_status),
         cmocka_unit_test(builders_make_many_models),

@@ -250,7 +250,7 @@ static void wrong_norms_are_refused(void **state)
                  "layer 1 (group_norm): 7 channels are not divisible into 3");
     assert_ok(ebm_network_global_mean_pool(n));
     assert_error(context, ebm_network_instance_norm(n), EBM_ERROR_SHAPE,
-                 "layer 2 (instance_norm): 7 groups of [1, 1, 7]");
+                 "layer 2 (instance_norm): [1, 1, 7] divided by 7 leaves");
     assert_ok(ebm_network_group_norm(n, 1));
     assert_ok(ebm_network_flatten(n));
     assert_error(context, ebm_network_group_norm(n, 1), EBM_ERROR_SHAPE,

@@ -3,6 +3,8 @@
 #include "gaussian.h"
 #include "reference.h"
 
+#include "model/model.h"
+
 static ebm_model *with_slab(ebm_context *context, size_t slab)
 {
     ref_network ref;
@@ -119,12 +121,147 @@ static void padding_adds_nothing_to_a_loss(void **state)
     ebm_context_destroy(context);
 }
 
+/* ---- Memory: that of the threads with something to do ------------------- */
+
+enum { SLAB = 4, SIDE = 12, PIXELS = SIDE * SIDE };
+
+static ebm_model *image_model(ebm_context *context)
+{
+    ebm_network *network = NULL;
+    ebm_model *model = NULL;
+    assert_ok(ebm_network_create(context, SIDE, SIDE, 1, &network));
+    assert_ok(ebm_network_set(network, EBM_NETWORK_SLAB, SLAB));
+    assert_ok(ebm_network_conv2d(network, 8, 3, 1, 1));
+    assert_ok(ebm_network_swish(network));
+    assert_ok(ebm_network_flatten(network));
+    assert_ok(ebm_network_dense(network, 1));
+    assert_ok(ebm_model_create_network(network, 1, &model));
+    ebm_network_destroy(network);
+    return model;
+}
+
+static void evaluates(ebm_model *model, const float *x, size_t n, float *grad)
+{
+    assert_ok(ebm_model_energy_grad(model, x, NULL, n, NULL, grad));
+}
+
+static void multiplies(ebm_model *model, const float *x, size_t n, float *hv)
+{
+    assert_ok(ebm_model_hessian_vector(model, x, NULL, n, x, hv));
+}
+
+static void goes_back(ebm_model *model, const float *x, size_t n,
+                      float *energy)
+{
+    assert_ok(ebm_model_backward(model, x, NULL, n, x, energy));
+}
+
+static void mixes(ebm_model *model, const float *x, size_t n, float *hv)
+{
+    assert_ok(ebm_model_mixed_backward(model, x, NULL, n, x, x, hv));
+}
+
+static void samples(ebm_model *model, const float *x, size_t n, float *states)
+{
+    ebm_context *context = model->object.context;
+    ebm_sampler *sampler = NULL;
+    ebm_chains *chains = NULL;
+    assert_ok(ebm_sampler_create(context, EBM_SAMPLER_LANGEVIN, &sampler));
+    assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_STEPS, 2));
+    assert_ok(ebm_chains_create(context, n, SIDE, SIDE, 1, 1, &chains));
+    assert_ok(ebm_chains_set_states(chains, x, NULL, EBM_ORIGIN_DATA));
+    assert_ok(ebm_sampler_run(sampler, model, chains));
+    memcpy(states, ebm_chains_states(chains), n * PIXELS * sizeof *states);
+    ebm_chains_destroy(chains);
+    ebm_sampler_destroy(sampler);
+}
+
+typedef void (*use_fn)(ebm_model *model, const float *x, size_t n, float *out);
+
+/* Peak bytes of one use of n samples on so many threads. */
+static size_t peak(use_fn use, size_t n, int threads)
+{
+    test_allocator memory = {0};
+    uint64_t random = 1;
+    ebm_context *context = test_context(&memory);
+    assert_ok(ebm_context_set(context, EBM_CONTEXT_THREADS, threads));
+    float *x = test_floats(n * PIXELS), *out = test_floats(n * PIXELS);
+    test_fill_normal(&random, x, n * PIXELS, 1);
+    ebm_model *model = image_model(context);
+    use(model, x, n, out);
+    ebm_model_destroy(model);
+    ebm_context_destroy(context);
+    assert_no_leaks(&memory);
+    free(x);
+    free(out);
+    return memory.peak_bytes;
+}
+
+static void idle_threads_take_no_memory(void **state)
+{
+    (void)state;
+    const use_fn uses[] = {evaluates, multiplies, goes_back, mixes, samples};
+    for (size_t i = 0; i < TEST_COUNT(uses); i++) {
+        /* One slab, and two. */
+        assert_int_equal(peak(uses[i], SLAB, 1), peak(uses[i], SLAB, 4));
+        assert_int_equal(peak(uses[i], SLAB + 1, 2),
+                         peak(uses[i], SLAB + 1, 16));
+        assert_true(peak(uses[i], SLAB + 1, 1) < peak(uses[i], SLAB + 1, 2));
+    }
+    /* More slabs than a parameter gradient has lanes. */
+    assert_int_equal(peak(goes_back, 20 * SLAB, 8),
+                     peak(goes_back, 20 * SLAB, 16));
+}
+
+/* One sampler and one loss for few samples and many, in turn. */
+static void memory_grows_and_stays(void **state)
+{
+    (void)state;
+    enum { MOST = 10 * SLAB };
+    static const size_t counts[] = {1, MOST, 2, MOST, 1};
+    float *x = test_floats(MOST * PIXELS);
+    uint64_t random = 2;
+    test_allocator memory = {0};
+    test_fill_normal(&random, x, MOST * PIXELS, 1);
+    ebm_context *context = test_context(&memory);
+    assert_ok(ebm_context_set(context, EBM_CONTEXT_THREADS, 4));
+    ebm_model *model = image_model(context);
+    ebm_sampler *sampler = NULL;
+    ebm_loss *loss = NULL;
+    assert_ok(ebm_sampler_create(context, EBM_SAMPLER_LANGEVIN, &sampler));
+    assert_ok(ebm_sampler_set(sampler, EBM_SAMPLER_STEPS, 2));
+    assert_ok(ebm_loss_create(context, EBM_LOSS_CD_STAR, &loss));
+    for (size_t i = 0; i < TEST_COUNT(counts); i++) {
+        size_t n = counts[i];
+        ebm_chains *chains = NULL;
+        float *fresh = test_floats(n * PIXELS);
+        samples(model, x, n, fresh);
+        assert_ok(ebm_chains_create(context, n, SIDE, SIDE, 1, 1, &chains));
+        assert_ok(ebm_chains_set_states(chains, x, NULL, EBM_ORIGIN_DATA));
+        size_t before = memory.allocations;
+        assert_ok(ebm_sampler_run(sampler, model, chains));
+        assert_ok(ebm_loss_backward(loss, model, x, NULL, n, chains, NULL));
+        assert_true((memory.allocations == before) == (i > 1));
+        assert_same_bits(ebm_chains_states(chains), fresh, n * PIXELS);
+        ebm_chains_destroy(chains);
+        free(fresh);
+    }
+    ebm_loss_destroy(loss);
+    ebm_sampler_destroy(sampler);
+    ebm_model_destroy(model);
+    ebm_context_destroy(context);
+    assert_no_leaks(&memory);
+    free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slab_sizes_are_told),
         cmocka_unit_test(padding_adds_nothing),
         cmocka_unit_test(padding_adds_nothing_to_a_loss),
+        cmocka_unit_test(idle_threads_take_no_memory),
+        cmocka_unit_test(memory_grows_and_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

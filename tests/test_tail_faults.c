@@ -129,6 +129,13 @@ static void a_tail_is_of_one_run(void **state)
                                        ebm_model_parameters(s.model), 1));
     assert_refused(&s, EBM_ERROR_STATE, "written since");
     works(&s);
+    /* Nothing written, and no power iteration to do. */
+    const float none = 0;
+    assert_ok(ebm_model_set_parameters(s.model, 0, &none, 0));
+    assert_ok(ebm_model_iterate(s.model, 0));
+    assert_ok(ebm_model_iterate(s.model, 5));
+    assert_ok(backward(&s));
+    s.trace = test_trace_of(s.model, s.report);
     float *lent;
     assert_ok(ebm_model_begin_write(s.model, &lent));
     assert_refused(&s, EBM_ERROR_STATE, "lent");
@@ -201,7 +208,7 @@ static void non_finite_is_a_status(void **state)
         for (size_t k = 0; k < 3; k++) {
             float *kept = ebm_tail_states(s.chains, k, 2) + 1, old = *kept;
             *kept = bad[b];
-            assert_refused(&s, EBM_ERROR_NON_FINITE, "tail");
+            assert_refused(&s, EBM_ERROR_NON_FINITE, "2 of the tail");
             *kept = old;
         }
     /* Finite, and too much for the gradient. */

@@ -513,12 +513,18 @@ static void iterate_is_checked(void **state)
                  "lent");
     assert_ok(ebm_model_end_write(s.model));
     assert_status(ebm_model_iterate(NULL, 1), EBM_ERROR_HANDLE);
+    uint64_t version = ebm_model_version(s.model);
     assert_ok(ebm_model_iterate(s.model, 0));
+    assert_true(ebm_model_version(s.model) == version);
     assert_ok(ebm_model_energy(s.model, s.x, NULL, N, again));
     assert_same_bits(again, s.energy, N);
+    assert_ok(ebm_model_iterate(s.model, 9));
+    assert_true(ebm_model_version(s.model) != version);
     end(&s);
     begin(&s, designs); /* nothing to iterate */
+    version = ebm_model_version(s.model);
     assert_ok(ebm_model_iterate(s.model, 9));
+    assert_true(ebm_model_version(s.model) == version);
     assert_ok(ebm_model_energy(s.model, s.x, NULL, N, again));
     assert_same_bits(again, s.energy, N);
     end(&s);

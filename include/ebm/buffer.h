@@ -131,9 +131,9 @@ EBM_API ebm_status ebm_buffer_option(ebm_buffer_key key, const char **name,
  * on from a changed image, and the buffer keeps the old one until a store.
  * Fresh chains begin where the source says. Origin and age stay what they are
  * without; ebm_chains_transitions() counts. So do the references that an
- * entropy is measured against (ebm_loss_set_entropy_reference()) pass it. The
- * draws are a function of the buffer's seed, the chain's stream and the number
- * of the draw.
+ * entropy is measured against (ebm_loss_set_entropy_reference()) pass it. A
+ * callback of it is told the labels of the states. The draws are a function of
+ * the buffer's seed, the chain's stream and the number of the draw.
  *
  * @param transition  kept alive by the buffer; NULL for none.
  *

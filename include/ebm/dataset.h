@@ -61,10 +61,11 @@ typedef enum ebm_dataset_key {
  * @param labels  path of the label file, or NULL.
  * @param seed    of the order and the noise.
  *
- * Errors: HANDLE, ARGUMENT (NULL), IO (can not be opened or read), FORMAT
- * (wrong magic, a dimension of 0, lengths that contradict the header, data
- * after the end, broken or truncated gzip), OVERFLOW (dimensions), SHAPE
- * (label count differs), MEMORY. Thread safety: any thread. Since: 0.1.
+ * Errors: HANDLE, ARGUMENT (NULL), IO (no regular file, can not be opened or
+ * read), FORMAT (wrong magic, a dimension of 0, lengths that contradict the
+ * header, data after the end, broken or truncated gzip), OVERFLOW
+ * (dimensions), SHAPE (label count differs), MEMORY. Thread safety: any
+ * thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_dataset_create_idx(ebm_context *context,
                                           const char *images,
@@ -82,11 +83,11 @@ EBM_API ebm_status ebm_dataset_create_idx(ebm_context *context,
  * @param count  at least 1.
  * @param seed   of the order and the noise.
  *
- * Errors: HANDLE, ARGUMENT (NULL, count is 0), IO (can not be opened or
- * read), FORMAT (an empty file, a length that is no multiple of 3073, a label
- * above 9, broken or truncated gzip), OVERFLOW, MEMORY. Thread safety: any
- * thread. Since: 0.1. Source: A. Krizhevsky, "Learning multiple layers of
- * features from tiny images", 2009.
+ * Errors: HANDLE, ARGUMENT (NULL, count is 0), IO (no regular file, can not be
+ * opened or read), FORMAT (an empty file, a length that is no multiple of
+ * 3073, a label above 9, broken or truncated gzip), OVERFLOW, MEMORY. Thread
+ * safety: any thread. Since: 0.1. Source: A. Krizhevsky, "Learning multiple
+ * layers of features from tiny images", 2009.
  */
 EBM_API ebm_status ebm_dataset_create_cifar10(ebm_context *context,
                                               const char *const *paths,

@@ -170,7 +170,8 @@ EBM_API ebm_status ebm_model_get_gradient(const ebm_model *model,
                                           size_t count);
 
 /**
- * Writes count parameters from offset on. All must be finite.
+ * Writes count parameters from offset on. All must be finite. A count of 0
+ * changes nothing.
  *
  * Errors: HANDLE, ARGUMENT (values is NULL), RANGE (beyond the end),
  * NON_FINITE, STATE (between begin_write and end_write).
@@ -202,7 +203,8 @@ EBM_API ebm_status ebm_model_end_write(ebm_model *model);
  * Does so many rounds of power iteration on the vectors of all spectral norms
  * of the model (EBM_WEIGHTS_SPECTRAL), which changes its energies. The
  * optimizer does one in each step; this is for parameters written by hand.
- * Nothing happens in a model without spectral norm.
+ * Nothing happens in a model without spectral norm, nor in 0 rounds: chains
+ * then keep their tail (EBM_SAMPLER_KEEP_STEPS).
  *
  * @param rounds  at most 1000.
  *
@@ -280,7 +282,8 @@ EBM_API ebm_status ebm_model_energy(const ebm_model *model, const float *x,
  * parameter gradient is computed.
  *
  * @param[out] energy  [n], or NULL.
- * @param[out] grad    [n, height, width, channels].
+ * @param[out] grad    [n, height, width, channels]. Like the energies it may
+ *                     be non-finite when the network overflows.
  *
  * Otherwise as ebm_model_energy(). Errors, thread safety: the same.
  * Since: 0.1.
@@ -314,7 +317,8 @@ EBM_API ebm_status ebm_model_backward(ebm_model *model, const float *x,
  *
  * @param x        [n, height, width, channels], finite.
  * @param v        directions, of the shape of x, finite.
- * @param[out] hv  of the shape of x.
+ * @param[out] hv  of the shape of x. May be non-finite when the network
+ *                 overflows.
  *
  * Errors: as ebm_model_energy(), and UNSUPPORTED (a custom model without
  * tangent). Thread safety: several threads may use one model. Since: 0.1.

@@ -12,7 +12,8 @@
  *     ebm_network_dense(network, 1);
  *     ebm_model_create_network(network, seed, &model);
  *
- * A call that fails leaves the builder as it was. A builder can make any
+ * OVERFLOW is a layer whose output or parameters would be too large for
+ * memory. A call that fails leaves the builder as it was. A builder can make any
  * number of models, and go on growing in between.
  */
 #ifndef EBM_NETWORK_H
@@ -189,14 +190,16 @@ EBM_API ebm_status ebm_network_dense(ebm_network *network, size_t units);
 /**
  * y = x sigmoid(x), element by element (also called SiLU).
  *
- * Errors: HANDLE, MEMORY. Thread safety: one thread a builder. Since: 0.1.
+ * Errors: HANDLE, OVERFLOW, MEMORY. Thread safety: one thread a builder.
+ * Since: 0.1.
  */
 EBM_API ebm_status ebm_network_swish(ebm_network *network);
 
 /**
  * y = max(x, 0). The derivative at 0 is taken as 0.
  *
- * Errors: HANDLE, MEMORY. Thread safety: one thread a builder. Since: 0.1.
+ * Errors: HANDLE, OVERFLOW, MEMORY. Thread safety: one thread a builder.
+ * Since: 0.1.
  */
 EBM_API ebm_status ebm_network_relu(ebm_network *network);
 
@@ -205,8 +208,8 @@ EBM_API ebm_status ebm_network_relu(ebm_network *network);
  *
  * @param slope  finite, in [0, 1].
  *
- * Errors: HANDLE, RANGE, MEMORY. Thread safety: one thread a builder.
- * Since: 0.1.
+ * Errors: HANDLE, RANGE, OVERFLOW, MEMORY. Thread safety: one thread a
+ * builder. Since: 0.1.
  */
 EBM_API ebm_status ebm_network_leaky_relu(ebm_network *network, double slope);
 
@@ -214,7 +217,8 @@ EBM_API ebm_status ebm_network_leaky_relu(ebm_network *network, double slope);
  * Turns [height, width, channels] into [1, 1, height width channels]; element
  * order stays (row, column, channel). Costs nothing.
  *
- * Errors: HANDLE, MEMORY. Thread safety: one thread a builder. Since: 0.1.
+ * Errors: HANDLE, OVERFLOW, MEMORY. Thread safety: one thread a builder.
+ * Since: 0.1.
  */
 EBM_API ebm_status ebm_network_flatten(ebm_network *network);
 
@@ -222,14 +226,16 @@ EBM_API ebm_status ebm_network_flatten(ebm_network *network);
  * y = x^2, element by element: as the last layer an energy that is not
  * negative.
  *
- * Errors: HANDLE, MEMORY. Thread safety: one thread a builder. Since: 0.1.
+ * Errors: HANDLE, OVERFLOW, MEMORY. Thread safety: one thread a builder.
+ * Since: 0.1.
  */
 EBM_API ebm_status ebm_network_square(ebm_network *network);
 
 /**
  * y = log(1 + exp(x)), element by element.
  *
- * Errors: HANDLE, MEMORY. Thread safety: one thread a builder. Since: 0.1.
+ * Errors: HANDLE, OVERFLOW, MEMORY. Thread safety: one thread a builder.
+ * Since: 0.1.
  */
 EBM_API ebm_status ebm_network_softplus(ebm_network *network);
 
@@ -255,8 +261,8 @@ EBM_API ebm_status ebm_network_avg_pool(ebm_network *network, size_t kernel,
  * The mean of each channel over the image: [height, width, C] becomes
  * [1, 1, C], ready for a dense layer.
  *
- * Errors: HANDLE, SHAPE (after flatten), MEMORY. Thread safety: one thread a
- * builder. Since: 0.1.
+ * Errors: HANDLE, SHAPE (after flatten), OVERFLOW, MEMORY. Thread safety: one
+ * thread a builder. Since: 0.1.
  */
 EBM_API ebm_status ebm_network_global_mean_pool(ebm_network *network);
 
@@ -279,8 +285,8 @@ EBM_API ebm_status ebm_network_global_sum_pool(ebm_network *network);
  * @param groups  divides the number of channels; 0: min(32, channels / 2).
  *
  * Errors: HANDLE, SHAPE (the channels are not divisible; after flatten; a
- * group of a single number), MEMORY. Thread safety: one thread a builder.
- * Since: 0.1.
+ * group of a single number), OVERFLOW, MEMORY. Thread safety: one thread a
+ * builder. Since: 0.1.
  */
 EBM_API ebm_status ebm_network_group_norm(ebm_network *network, size_t groups);
 

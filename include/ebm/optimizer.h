@@ -121,6 +121,10 @@ EBM_API ebm_status ebm_optimizer_option(ebm_optimizer_key key,
  * refused: parameters, moments and average stay as they were; the gradient is
  * set to 0 all the same, so that one bad batch does not spoil the next.
  *
+ * A step that is taken ends with one round of power iteration on the new
+ * parameters, as ebm_model_iterate() does it, for all spectral norms of the
+ * model (EBM_WEIGHTS_SPECTRAL); a refused one does none.
+ *
  * Errors: HANDLE, STATE (the parameters are lent, or the average is in the
  * model's place), NON_FINITE (refused).
  * Thread safety: one thread an optimizer and its model. Since: 0.1.

@@ -293,10 +293,12 @@ EBM_API ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
 /**
  * Sets a transition: all healthy chains jump before a step once `every` steps
  * have passed since they were started, drawn or last jumped, in this run or
- * an earlier one. A run thus never ends on a jump, and two runs of 60 and 40
- * steps are one of 100. Jumps are no steps: origin, age and step count stay,
- * and ebm_chains_transitions() counts. Their draws are a function of the
- * chains' seed, the chain's stream, and the chains' step count.
+ * an earlier one. A run thus never ends on a jump, and in runs of 60 and 40
+ * steps the jumps are those of one run of 100. So are the states, but for
+ * BAOAB, whose momenta are new in each run, and under a schedule, which runs
+ * over one run. Jumps are no steps: origin, age and step count stay, and so do
+ * the momenta of BAOAB; ebm_chains_transitions() counts. Their draws are a
+ * function of the chains' seed, the chain's stream, and the chains' step count.
  *
  * There is no derivative through a jump: the steps that
  * EBM_SAMPLER_KEEP_STEPS keeps must come after the last jump of a run.

@@ -22,8 +22,10 @@
  * Images are float [height, width, channels] of values in a range [minimum,
  * maximum]: that of the outermost transition, EBM_TRANSITION_RANGE_MIN and
  * _MAX, holds for all its parts, whose own are not looked at. What an
- * operation would throw out of the range is clamped into it. An operation
- * whose settings make it the identity is skipped and changes no bit.
+ * operation would throw out of the range is clamped into it; jitter, grayscale
+ * and blur take values beyond the range for its ends to begin with. Finite
+ * images stay finite. An operation whose settings make it the identity is
+ * skipped and changes no bit.
  */
 #ifndef EBM_TRANSITION_H
 #define EBM_TRANSITION_H
@@ -53,8 +55,8 @@ typedef enum ebm_transition_kind {
     /** Brightness, contrast, saturation and hue, in random order. STRENGTH,
         BRIGHTNESS, CONTRAST, SATURATION, HUE. */
     EBM_TRANSITION_JITTER = 3,
-    /** Every channel becomes 0.299 R + 0.587 G + 0.114 B. PROBABILITY is
-        initially 0.2. */
+    /** Every channel becomes 0.299 R + 0.587 G + 0.114 B: grey stays as it is
+        (torchvision's weight of R is 0.2989). PROBABILITY is initially 0.2. */
     EBM_TRANSITION_GRAYSCALE = 4,
     /** Gaussian blur. BLUR_. */
     EBM_TRANSITION_BLUR = 5,
@@ -349,8 +351,10 @@ EBM_API ebm_status ebm_transition_option(ebm_transition_kind kind,
  * images of this shape. What attaches or applies it checks the same.
  *
  * Errors: HANDLE, ARGUMENT (a size of 0), OVERFLOW, SHAPE (colour without
- * three channels), RANGE (a minimum above its maximum; a range that is empty
- * or too wide for a float; a window that is not odd).
+ * three channels; a blur's window of w pixels with a height or width of (w -
+ * 1) / 2 or less), RANGE (a minimum above its maximum; a range that is empty,
+ * or whose width or 1 / width is too large for a float; a window that is not
+ * odd).
  * Thread safety: while no thread sets. Since: 0.1.
  */
 EBM_API ebm_status ebm_transition_check(const ebm_transition *transition,

@@ -124,7 +124,7 @@ ebm_status ebm_tail_check(const ebm_chains *chains, const ebm_model *model)
     const ebm_tail *tail = &chains->tail;
     EBM_TRY(ebm_tail_check_current(chains, model));
     for (size_t k = 0; k < tail->kept; k++)
-        EBM_TRY(ebm_check_finite(context, "the tail",
+        EBM_TRY(ebm_check_finite(context, "tail",
                                  ebm_tail_states(chains, k, 0), chains->n,
                                  chains->size));
     return EBM_OK;

@@ -4,16 +4,11 @@
  * tensors against the length of the data, all before the parameters are
  * allocated; so a file never makes a model larger than itself.
  */
-#define _FILE_OFFSET_BITS 64
-
 #include <ebm/checkpoint.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "checkpoint/header.h"
 #include "core/file.h"
@@ -25,31 +20,6 @@ typedef struct ebm_model_source {
     FILE *stream;
     uint64_t size; /* of the file */
 } ebm_model_source;
-
-/* Opens a regular file. Without O_NONBLOCK a FIFO would hold us up until
-   somebody writes to it. */
-static ebm_status open_source(ebm_model_source *source)
-{
-    struct stat status;
-    int descriptor = open(source->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (descriptor < 0 || fstat(descriptor, &status))
-        goto fail;
-    if (!S_ISREG(status.st_mode)) {
-        close(descriptor);
-        return ebm_fail(source->context, EBM_ERROR_IO,
-                        "can not read %s: it is not a regular file",
-                        ebm_file_tail(source->path));
-    }
-    source->size = (uint64_t)status.st_size;
-    source->stream = fdopen(descriptor, "rb");
-    if (source->stream)
-        return EBM_OK;
-fail:;
-    int error = errno;
-    if (descriptor >= 0)
-        close(descriptor);
-    return ebm_file_fail(source->context, "open", source->path, error);
-}
 
 /* Lengths were checked against the file's: what is missing now was cut off
    while we read, or the disk failed. */
@@ -200,7 +170,8 @@ ebm_status ebm_model_load(ebm_context *context, const char *path,
                         path ? "model" : "path");
     ebm_model_source source = {.context = context, .path = path};
     ebm_header header = {0};
-    ebm_status status = open_source(&source);
+    ebm_status status =
+        ebm_file_open(context, path, &source.stream, &source.size);
     if (status == EBM_OK)
         status = read_header(&source, &header);
     if (status == EBM_OK)

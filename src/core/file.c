@@ -1,5 +1,7 @@
 /* Files that are never seen half written: temporary, fsync, rename, and fsync
    of the folder, without which the rename itself may be lost. */
+#define _FILE_OFFSET_BITS 64
+
 #include "core/file.h"
 
 #include <errno.h>
@@ -155,4 +157,31 @@ void ebm_file_abandon(ebm_file *file)
     fclose(file->stream);
     unlink(file->temporary);
     forget(file);
+}
+
+/* Without O_NONBLOCK a pipe would hold us up until somebody writes to it. */
+ebm_status ebm_file_open(const ebm_context *context, const char *path,
+                         FILE **stream, uint64_t *size)
+{
+    struct stat status;
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0 || fstat(descriptor, &status))
+        goto fail;
+    if (!S_ISREG(status.st_mode)) {
+        close(descriptor);
+        return ebm_fail(context, EBM_ERROR_IO,
+                        "can not read %s: it is not a regular file",
+                        ebm_file_tail(path));
+    }
+    *stream = fdopen(descriptor, "rb");
+    if (!*stream)
+        goto fail;
+    if (size)
+        *size = (uint64_t)status.st_size;
+    return EBM_OK;
+fail:;
+    int error = errno;
+    if (descriptor >= 0)
+        close(descriptor);
+    return ebm_file_fail(context, "open", path, error);
 }

@@ -17,6 +17,7 @@
 #define EBM_CORE_FILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <ebm/context.h>
@@ -49,6 +50,11 @@ void ebm_file_abandon(ebm_file *file);
 /* IO with the text "can not DO PATH: reason", error being an errno. */
 ebm_status ebm_file_fail(const ebm_context *context, const char *action,
                          const char *path, int error);
+
+/* Opens a regular file to read, and says how long it is (size may be NULL). A
+   pipe or a device would keep us waiting, or never end. Errors: IO. */
+ebm_status ebm_file_open(const ebm_context *context, const char *path,
+                         FILE **stream, uint64_t *size);
 
 /* The end of a path that fits into an error text with words around it. */
 const char *ebm_file_tail(const char *path);

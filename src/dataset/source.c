@@ -57,13 +57,10 @@ ebm_status ebm_source_open(const ebm_context *context, const char *path,
     ebm_source *source = ebm_alloc_zero(context, 1, sizeof *source);
     if (!source)
         return ebm_out_of_memory(context, "reading a file");
-    ebm_status status = EBM_OK;
     source->context = context;
     source->path = path;
-    source->file = fopen(path, "rbe");
-    if (!source->file)
-        status = ebm_file_fail(context, "open", path, errno);
-    else
+    ebm_status status = ebm_file_open(context, path, &source->file, NULL);
+    if (status == EBM_OK)
         status = detect(source);
     if (status == EBM_OK)
         *out = source;

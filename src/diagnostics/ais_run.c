@@ -184,8 +184,8 @@ static ebm_status allocate(walk *w)
     w->labels = ebm_alloc(context, n, sizeof *w->labels);
     if (!w->energy || !w->log_weights || !w->labels)
         return ebm_out_of_memory(context, "the weights of chains");
-    EBM_TRY(
-        ebm_slab_memory_prepare(&w->memory, w->model, EBM_PASS_ENERGY, n, 0));
+    EBM_TRY(ebm_slab_memory_prepare(&w->memory, w->model, EBM_PASS_ENERGY, n,
+                                    ebm_model_slab_count(w->model, n), 0));
     return ebm_ais_bridge_create(w->model, &w->path, &w->bridge);
 }
 

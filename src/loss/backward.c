@@ -236,6 +236,8 @@ static ebm_status compute(ebm_loss *loss, ebm_model *model, const float *data,
         EBM_TRY(add_phases(loss, model, data, labels, n, chains));
     if (loss->kind->has_kl)
         EBM_TRY(ebm_kl_add(loss, model, chains));
+    /* A callback may have borrowed the parameters: what they are is open. */
+    EBM_TRY(ebm_model_check_ready(model));
     return ebm_gradient_sum_commit(loss->sum, model);
 }
 

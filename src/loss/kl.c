@@ -75,7 +75,7 @@ ebm_status ebm_loss_set_entropy_array(ebm_loss *loss, const float *x, size_t n,
     if (!x)
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "x is NULL");
     EBM_TRY(ebm_check_size(context, n, size, 1, 1, &elements));
-    EBM_TRY(ebm_check_finite(context, "the entropy's reference", x, n, size));
+    EBM_TRY(ebm_check_finite(context, "entropy's reference", x, n, size));
     EBM_TRY(ebm_grow_floats(context, &kl->reference, &kl->held, elements,
                             "the entropy's reference"));
     memcpy(kl->reference, x, elements * sizeof *x);
@@ -136,7 +136,7 @@ static ebm_status add_opt(ebm_loss *loss, const ebm_model *model,
                             "the energy of chain %zu is not finite", i);
         sum += (double)kl->energies[i];
     }
-    EBM_TRY(ebm_check_finite(context, "the energy's gradient", kl->adjoint, n,
+    EBM_TRY(ebm_check_finite(context, "energy's gradient", kl->adjoint, n,
                              chains->size));
     double count = (double)n * (double)ebm_loss_part_count(loss, model);
     kl->opt = -sum / count;

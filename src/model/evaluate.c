@@ -79,7 +79,8 @@ ebm_status ebm_model_evaluate_parts(const ebm_model *model,
                                     const int32_t *labels, size_t n,
                                     float *energy, float *grad, float *parts)
 {
-    EBM_TRY(ebm_slab_memory_prepare(memory, model, mode, n, 0));
+    EBM_TRY(ebm_slab_memory_prepare(memory, model, mode, n,
+                                    ebm_model_slab_count(model, n), 0));
     batch b = {model, memory, mode, x, labels, n, energy, grad, parts, EBM_OK};
     ebm_slab_for(model, memory, ebm_slab_count(memory, n), evaluate_slab, &b);
     ebm_status status = (ebm_status)atomic_load(&b.status);

@@ -54,8 +54,10 @@ ebm_status ebm_gradient_sum_prepare(const ebm_model *model, ebm_pass_mode mode,
             return ebm_out_of_memory(context, "a gradient sum");
         }
     }
-    ebm_status status =
-        ebm_slab_memory_prepare(&sum->memory, model, mode, n, extra);
+    /* A lane beyond the slabs has nothing to do. */
+    size_t slabs = ebm_model_slab_count(model, n);
+    ebm_status status = ebm_slab_memory_prepare(
+        &sum->memory, model, mode, n, slabs < lanes ? slabs : lanes, extra);
     if (status != EBM_OK) {
         if (sum != *inout)
             ebm_gradient_sum_destroy(sum);

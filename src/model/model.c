@@ -143,7 +143,7 @@ ebm_status ebm_model_check_labels(const ebm_model *model, const char *what,
         return EBM_OK;
     if (!labels)
         return ebm_fail(context, EBM_ERROR_ARGUMENT,
-                        "the model is conditional: labels of %s are needed",
+                        "the model is conditional: each %s needs a label",
                         what);
     for (size_t i = 0; i < n; i++)
         if (labels[i] < 0 || (size_t)labels[i] >= model->classes)
@@ -154,14 +154,17 @@ ebm_status ebm_model_check_labels(const ebm_model *model, const char *what,
     return EBM_OK;
 }
 
+static void leaf_written(ebm_model *leaf)
+{
+    leaf->version++;
+    if (leaf->ops->parameters_written)
+        leaf->ops->parameters_written(leaf);
+}
+
 void ebm_model_parameters_written(ebm_model *model)
 {
-    for (size_t i = 0; i < model->leaf_count; i++) {
-        ebm_model *leaf = model->leaves[i].model;
-        leaf->version++;
-        if (leaf->ops->parameters_written)
-            leaf->ops->parameters_written(leaf);
-    }
+    for (size_t i = 0; i < model->leaf_count; i++)
+        leaf_written(model->leaves[i].model);
 }
 
 void ebm_model_iterate_once(ebm_model *model)
@@ -180,9 +183,15 @@ ebm_status ebm_model_iterate(ebm_model *model, size_t rounds)
     if (rounds > 1000)
         return ebm_fail(ebm_context_of(model), EBM_ERROR_RANGE,
                         "%zu rounds of power iteration, at most 1000", rounds);
-    for (size_t i = 0; i < rounds; i++)
-        ebm_model_iterate_once(model);
-    ebm_model_parameters_written(model);
+    /* Only energies that change may cost chains their tail. */
+    for (size_t i = 0; i < model->leaf_count; i++) {
+        ebm_model *leaf = model->leaves[i].model;
+        int has_moved = 0;
+        for (size_t k = 0; leaf->ops->iterate && k < rounds; k++)
+            has_moved |= leaf->ops->iterate(leaf);
+        if (has_moved)
+            leaf_written(leaf);
+    }
     return EBM_OK;
 }
 
@@ -242,8 +251,8 @@ static ebm_status check_range(const ebm_model *model, size_t offset,
     if (offset > model->parameter_count ||
         count > model->parameter_count - offset)
         return ebm_fail(context, EBM_ERROR_RANGE,
-                        "parameters %zu to %zu of %zu", offset, offset + count,
-                        model->parameter_count);
+                        "%zu parameters from offset %zu on, the model has %zu",
+                        count, offset, model->parameter_count);
     return EBM_OK;
 }
 
@@ -298,6 +307,8 @@ ebm_status ebm_model_set_parameters(ebm_model *model, size_t offset,
     if (!ebm_all_finite(values, count))
         return ebm_fail(ebm_context_of(model), EBM_ERROR_NON_FINITE,
                         "a parameter is not finite");
+    if (!count)
+        return EBM_OK;
     ebm_model_copy_in(model, 0, offset, values, count);
     ebm_model_parameters_written(model);
     return EBM_OK;

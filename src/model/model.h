@@ -75,8 +75,8 @@ typedef struct ebm_model_ops {
     void (*finish)(ebm_model *model);
     /* Brings up to date what is derived from the parameters. */
     void (*parameters_written)(ebm_model *model);
-    /* One round of power iteration on the state. */
-    void (*iterate)(ebm_model *model);
+    /* One round of power iteration on the state; 0 if there is none. */
+    int (*iterate)(ebm_model *model);
     /* Turns a gradient with respect to derived weights, in place, into that
        with respect to the parameters (the model's own ones). */
     void (*fold_gradient)(const ebm_model *model, float *gradient);
@@ -158,14 +158,16 @@ ebm_status ebm_model_allocate(ebm_context *context, size_t height,
    after each step. Refreshes what is derived from them. */
 void ebm_model_parameters_written(ebm_model *model);
 
-/* A round of power iteration and what follows from it, without checks. */
+/* A round of power iteration, without checks. What is derived from the state
+   is left to ebm_model_parameters_written(). */
 void ebm_model_iterate_once(ebm_model *model);
 
 /* Differs from what it was if any parameter was written in between. */
 uint64_t ebm_model_version(const ebm_model *model);
 
 /* Copies parameters, or the gradient, from and to all leaves, without checks.
-   What is derived from parameters is left to ebm_model_parameters_written(). */
+   What is derived from parameters is left to ebm_model_parameters_written().
+ */
 void ebm_model_copy_out(const ebm_model *model, int gradient, size_t offset,
                         float *values, size_t count);
 void ebm_model_copy_in(ebm_model *model, int gradient, size_t offset,
@@ -204,6 +206,13 @@ ebm_status ebm_model_check_ready(const ebm_model *model);
 static inline size_t ebm_model_slab(const ebm_model *model, size_t n)
 {
     return model->slab ? model->slab : n;
+}
+
+/* Number of slabs of a batch of n samples; 1 for whole-batch models. */
+static inline size_t ebm_model_slab_count(const ebm_model *model, size_t n)
+{
+    size_t slab = ebm_model_slab(model, n);
+    return n / slab + (n % slab != 0);
 }
 
 #endif

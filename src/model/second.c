@@ -90,6 +90,7 @@ ebm_status ebm_model_hessian_vector(const ebm_model *model, const float *x,
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "hv is NULL");
     ebm_slab_memory memory = {0};
     EBM_TRY(ebm_slab_memory_prepare(&memory, model, EBM_PASS_TANGENT, n,
+                                    ebm_model_slab_count(model, n),
                                     extra_floats(model, n)));
     ebm_object_hold(model);
     batch b = {model, &memory, x, v, NULL, labels, n, hv, EBM_OK};

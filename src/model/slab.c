@@ -28,9 +28,18 @@ static size_t workspace_of(const ebm_model *model, ebm_pass_mode mode,
     return ebm_round_up(floats, EBM_LANES);
 }
 
+/* A thread without a task needs no share. */
+static int workers_for(const ebm_model *model, size_t tasks)
+{
+    int threads = model->slab ? ebm_context_threads(ebm_context_of(model)) : 1;
+    if (tasks < (size_t)threads)
+        threads = tasks ? (int)tasks : 1;
+    return threads;
+}
+
 ebm_status ebm_slab_memory_prepare(ebm_slab_memory *memory,
                                    const ebm_model *model, ebm_pass_mode mode,
-                                   size_t n, size_t extra)
+                                   size_t n, size_t tasks, size_t extra)
 {
     const ebm_context *context = ebm_context_of(model);
     ebm_slab_memory wanted = {.context = context, .mode = mode};
@@ -40,30 +49,25 @@ ebm_status ebm_slab_memory_prepare(ebm_slab_memory *memory,
     wanted.parts = model->part_count;
     wanted.root = model;
     wanted.extra = ebm_round_up(extra, EBM_LANES);
-    wanted.workers = model->slab ? ebm_context_threads(context) : 1;
+    wanted.workers = workers_for(model, tasks);
     wanted.workspace = workspace_of(model, mode, wanted.slab);
     wanted.stride = 2 * rows_floats(wanted.slab, wanted.size) +
                     2 * rows_floats(wanted.slab, 1) +
                     rows_floats(wanted.slab, wanted.parts) + wanted.extra +
                     wanted.workspace;
-    size_t total;
-    if (!ebm_multiply((size_t)wanted.workers, wanted.stride, &total))
+    if (!ebm_multiply((size_t)wanted.workers, wanted.stride, &wanted.held))
         return ebm_fail(context, EBM_ERROR_OVERFLOW,
                         "the workspace of %d threads is too large",
                         wanted.workers);
-    size_t held = (size_t)memory->workers * memory->stride;
-    if (!memory->floats || held < total) {
-        float *floats = ebm_alloc_zero(context, total, sizeof *floats);
-        if (!floats)
+    if (!memory->floats || memory->held < wanted.held) {
+        wanted.floats =
+            ebm_alloc_zero(context, wanted.held, sizeof *wanted.floats);
+        if (!wanted.floats)
             return ebm_out_of_memory(context, "the workspace of a model");
         ebm_free(context, memory->floats);
-        wanted.floats = floats;
     } else {
         wanted.floats = memory->floats;
-        /* Keep the allocation's size known: shares may only grow. */
-        if (wanted.stride * (size_t)wanted.workers < held &&
-            memory->workers == wanted.workers)
-            wanted.stride = memory->stride;
+        wanted.held = memory->held;
     }
     *memory = wanted;
     return EBM_OK;

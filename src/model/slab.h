@@ -19,15 +19,18 @@ typedef struct ebm_slab_memory {
     size_t extra;  /* floats that the user of the memory asked for */
     size_t stride; /* floats of a worker's share */
     int workers;
+    size_t held; /* floats allocated: these only grow */
     float *floats;
 } ebm_slab_memory;
 
 /* Makes the memory large enough for passes of this mode over batches of n
-   samples, with `extra` floats more for each worker; keeps it when it is. A
-   zeroed struct is an empty one. On failure it stays as it was. */
+   samples, with `extra` floats more for each worker; keeps it when it is.
+   There are as many workers as threads, but no more than `tasks`, the most
+   that ebm_slab_for() will have to do. A zeroed struct is an empty one. On
+   failure it stays as it was. */
 ebm_status ebm_slab_memory_prepare(ebm_slab_memory *memory,
                                    const ebm_model *model, ebm_pass_mode mode,
-                                   size_t n, size_t extra);
+                                   size_t n, size_t tasks, size_t extra);
 void ebm_slab_memory_free(ebm_slab_memory *memory);
 
 /* A worker's slab, without samples yet: x (writable through the second

@@ -87,13 +87,12 @@ ebm_slab_place ebm_sampler_place(const ebm_segment *segment, size_t task)
     return place;
 }
 
-size_t ebm_sampler_tasks(const ebm_sampler *sampler, const ebm_chains *chains)
+size_t ebm_sampler_tasks(const ebm_model *model, const ebm_chains *chains)
 {
-    if (sampler->memory.is_whole)
+    if (!model->slab)
         return 1;
-    size_t slab = sampler->memory.slab;
-    size_t lead = (size_t)(chains->first_stream % slab);
-    return (lead + chains->n + slab - 1) / slab;
+    size_t lead = (size_t)(chains->first_stream % model->slab);
+    return ebm_model_slab_count(model, lead + chains->n);
 }
 
 /* What may change in the middle of a run, too. */
@@ -164,9 +163,9 @@ static ebm_status prepare(ebm_sampler *sampler, const ebm_model *model,
                           ebm_chains *chains)
 {
     size_t slab = ebm_model_slab(model, chains->n);
-    EBM_TRY(ebm_slab_memory_prepare(&sampler->memory, model,
-                                    EBM_PASS_INPUT_GRADIENT, chains->n,
-                                    sampler->ops->extra(model, slab)));
+    EBM_TRY(ebm_slab_memory_prepare(
+        &sampler->memory, model, EBM_PASS_INPUT_GRADIENT, chains->n,
+        ebm_sampler_tasks(model, chains), sampler->ops->extra(model, slab)));
     if (sampler->record_count < chains->n) {
         const ebm_context *context = ebm_context_of(sampler);
         ebm_chain_record *records =
@@ -228,7 +227,7 @@ static ebm_status run_segment(run *r, size_t steps)
                 EBM_OK};
     for (size_t i = 0; i < chains->n; i++)
         chains->ages[i] -= sampler->records[i].steps;
-    ebm_slab_for(model, &sampler->memory, ebm_sampler_tasks(sampler, chains),
+    ebm_slab_for(model, &sampler->memory, ebm_sampler_tasks(model, chains),
                  move_task, &m);
     for (size_t i = 0; i < chains->n; i++)
         chains->ages[i] += sampler->records[i].steps;

@@ -146,7 +146,7 @@ typedef struct ebm_slab_place {
 ebm_slab_place ebm_sampler_place(const ebm_segment *segment, size_t task);
 
 /* Number of slabs that the chains touch. */
-size_t ebm_sampler_tasks(const ebm_sampler *sampler, const ebm_chains *chains);
+size_t ebm_sampler_tasks(const ebm_model *model, const ebm_chains *chains);
 
 /* Fills in the initial settings. */
 void ebm_sampler_reset(ebm_sampler *sampler);

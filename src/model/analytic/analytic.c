@@ -2,6 +2,7 @@
 #include "model/analytic/analytic.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "kernel/kernels.h"
 
@@ -62,14 +63,29 @@ ebm_status ebm_analytic_check_count(const ebm_context *context, size_t count)
                     MOST_COMPONENTS);
 }
 
+/* What a number is called in a text: a single one without its index. */
+typedef struct name {
+    char text[48];
+} name;
+
+static name name_of(const char *what, size_t i, size_t n)
+{
+    name result;
+    if (n == 1)
+        snprintf(result.text, sizeof result.text, "%s", what);
+    else
+        snprintf(result.text, sizeof result.text, "%s %zu", what, i);
+    return result;
+}
+
 ebm_status ebm_analytic_check_finite(const ebm_context *context,
                                      const char *what, const double *values,
                                      size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (!isfinite(values[i]))
-            return ebm_fail(context, EBM_ERROR_NON_FINITE, "%s %zu is %g",
-                            what, i, values[i]);
+            return ebm_fail(context, EBM_ERROR_NON_FINITE, "%s is %g",
+                            name_of(what, i, n).text, values[i]);
     return EBM_OK;
 }
 
@@ -82,12 +98,12 @@ ebm_status ebm_analytic_check_positive(const ebm_context *context,
         double square = values[i] * values[i];
         if (!(values[i] > 0))
             return ebm_fail(context, EBM_ERROR_RANGE,
-                            "%s %zu is %g, it must be above 0", what, i,
-                            values[i]);
+                            "%s is %g, it must be above 0",
+                            name_of(what, i, n).text, values[i]);
         if (is_width && (!isnormal(square) || !isnormal(1 / square)))
             return ebm_fail(context, EBM_ERROR_RANGE,
-                            "the square of %s %zu, %g, is out of range", what,
-                            i, values[i]);
+                            "the square of %s, %g, is out of range",
+                            name_of(what, i, n).text, values[i]);
     }
     return EBM_OK;
 }

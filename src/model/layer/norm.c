@@ -319,9 +319,9 @@ ebm_status ebm_append_norm(ebm_network *network, const char *part,
                                 in[2], groups);
     if (in[0] * in[1] * in[2] == groups)
         return ebm_network_fail(network, EBM_ERROR_SHAPE,
-                                "%zu groups of [%zu, %zu, %zu] are single "
-                                "numbers",
-                                groups, in[0], in[1], in[2]);
+                                "[%zu, %zu, %zu] divided by %zu leaves groups "
+                                "of a single number",
+                                in[0], in[1], in[2], groups);
     ebm_layer layer = {.ops = &ebm_layer_norm,
                        .part = part,
                        .out = {in[0], in[1], in[2]},

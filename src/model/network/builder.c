@@ -8,9 +8,12 @@
 #include "core/option.h"
 #include "model/network/network.h"
 
+/* Of a slab. */
+enum { MOST_SAMPLES = 1024 };
+
 static const ebm_option_row settings[EBM_NETWORK_KEYS] = {
     [EBM_NETWORK_BIAS] = {"bias", EBM_OPTION_FLAG, 0, 1, 1},
-    [EBM_NETWORK_SLAB] = {"slab", EBM_OPTION_INTEGER, 0, 1024, 0},
+    [EBM_NETWORK_SLAB] = {"slab", EBM_OPTION_INTEGER, 0, MOST_SAMPLES, 0},
     [EBM_NETWORK_NORM] = {"norm", EBM_OPTION_CHOICE, EBM_NORM_NONE,
                           EBM_NORM_INSTANCE, EBM_NORM_GROUP},
     [EBM_NETWORK_GROUPS] = {"groups", EBM_OPTION_INTEGER, 0, 65536, 0},
@@ -176,8 +179,14 @@ ebm_status ebm_network_append(ebm_network *network, const ebm_layer *described)
     ebm_layer layer = *described;
     ebm_network_end *end = &network->end;
     size_t unused;
-    EBM_TRY(ebm_check_size(ebm_context_of(network), 1024, layer.out[0],
-                           layer.out[1], layer.out[2], &unused));
+    ebm_status status =
+        ebm_check_size(ebm_context_of(network), MOST_SAMPLES, layer.out[0],
+                       layer.out[1], layer.out[2], &unused);
+    if (status != EBM_OK)
+        return ebm_network_fail(
+            network, status, "its output [%zu, %zu, %zu] is %s", layer.out[0],
+            layer.out[1], layer.out[2],
+            status == EBM_ERROR_OVERFLOW ? "too large for memory" : "empty");
     layer.row = end->rows;
     memcpy(layer.in, end->shape, sizeof layer.in);
     layer.in_size = layer.in[0] * layer.in[1] * layer.in[2];

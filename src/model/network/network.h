@@ -129,7 +129,7 @@ ebm_layer_pass ebm_network_layer_pass(const ebm_model *model, size_t layer);
 /* Derived numbers and state: weights.c. */
 void ebm_network_start(ebm_model *model, uint64_t seed);
 void ebm_network_derive(ebm_model *model);
-void ebm_network_iterate(ebm_model *model);
+int ebm_network_iterate(ebm_model *model);
 void ebm_network_fold(const ebm_model *model, float *gradient);
 
 /* The inside of a network model; NULL for a model of another kind. */

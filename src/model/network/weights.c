@@ -34,7 +34,7 @@ void ebm_network_start(ebm_model *model, uint64_t seed)
         ebm_network_iterate(model);
 }
 
-void ebm_network_iterate(ebm_model *model)
+int ebm_network_iterate(ebm_model *model)
 {
     ebm_network_model *self = model->self;
     for (size_t i = 0; i < self->count; i++) {
@@ -44,6 +44,7 @@ void ebm_network_iterate(ebm_model *model)
                                 model->parameters + layer->parameter_offset,
                                 self->state + layer->state_offset);
     }
+    return self->state_count != 0;
 }
 
 void ebm_network_derive(ebm_model *model)
