@@ -60,7 +60,7 @@ static void check_joint(creator create, int is_sum)
     parts[1] = (ebm_model *)context;
     assert_status(create(parts, NULL, 2, &m), EBM_ERROR_HANDLE);
     parts[1] = NULL;
-    assert_status(create(parts, NULL, 2, &m), EBM_ERROR_HANDLE);
+    assert_refused(create(parts, NULL, 2, &m), HANDLE, "part 1");
     parts[0] = NULL;
     assert_status(create(parts, NULL, 1, &m), EBM_ERROR_HANDLE);
     parts[0] = two;

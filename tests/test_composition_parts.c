@@ -281,7 +281,7 @@ static void test_labels(void **state)
         assert_ok(ebm_model_energy(cold, x, labels, N, energy));
         assert_arrays_close(energy, right, N, 1e-6);
         assert_error(context, ebm_model_energy(cold, x, NULL, N, energy),
-                     EBM_ERROR_ARGUMENT, "labels");
+                     EBM_ERROR_ARGUMENT, "needs a label");
         assert_error(context, ebm_model_energy(cold, x, wrong, N, energy),
                      EBM_ERROR_RANGE, "label 3");
         int32_t own[N];

@@ -206,13 +206,13 @@ EBM_API ebm_status ebm_loss_set_entropy_array(ebm_loss *loss, const float *x,
  *
  * Errors: HANDLE, CONTEXT, ARGUMENT, SHAPE, NON_FINITE (data, an energy, the
  * gradient, the tail), DIVERGED (a chain is marked), ORIGIN, STATE (the
- * parameters are lent, before or by a callback of this pass; the KL term's direction is not set; the chains keep no
- * tail of this model and these parameters; the entropy's buffer is empty or
- * the batch is too small for its neighbours; a callback of this loss's pass or
- * of a run of these chains), UNSUPPORTED (a model without the derivatives that
- * are needed), OVERFLOW, MEMORY, CALLBACK.
- * Thread safety: one thread a loss, a model and the entropy's buffer.
- * Since: 0.1.
+ * parameters are lent, before or by a callback of this pass; the KL term's
+ * direction is not set; the chains keep no tail of this model and these
+ * parameters; the entropy's buffer is empty or the batch is too small for its
+ * neighbours; a callback of this loss's pass or of a run of these chains),
+ * UNSUPPORTED (a model without the derivatives that are needed), OVERFLOW,
+ * MEMORY, CALLBACK. Thread safety: one thread a loss, a model and the
+ * entropy's buffer. Since: 0.1.
  */
 EBM_API ebm_status ebm_loss_backward(ebm_loss *loss, ebm_model *model,
                                      const float *data, const int32_t *labels,

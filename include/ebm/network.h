@@ -13,8 +13,8 @@
  *     ebm_model_create_network(network, seed, &model);
  *
  * OVERFLOW is a layer whose output or parameters would be too large for
- * memory. A call that fails leaves the builder as it was. A builder can make any
- * number of models, and go on growing in between.
+ * memory. A call that fails leaves the builder as it was. A builder can make
+ * any number of models, and go on growing in between.
  */
 #ifndef EBM_NETWORK_H
 #define EBM_NETWORK_H

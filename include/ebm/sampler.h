@@ -298,7 +298,8 @@ EBM_API ebm_status ebm_sampler_set_observer(ebm_sampler *sampler, size_t every,
  * BAOAB, whose momenta are new in each run, and under a schedule, which runs
  * over one run. Jumps are no steps: origin, age and step count stay, and so do
  * the momenta of BAOAB; ebm_chains_transitions() counts. Their draws are a
- * function of the chains' seed, the chain's stream, and the chains' step count.
+ * function of the chains' seed, the chain's stream, and the chains' step
+ * count.
  *
  * There is no derivative through a jump: the steps that
  * EBM_SAMPLER_KEEP_STEPS keeps must come after the last jump of a run.

@@ -351,8 +351,8 @@ EBM_API ebm_status ebm_transition_option(ebm_transition_kind kind,
  * images of this shape. What attaches or applies it checks the same.
  *
  * Errors: HANDLE, ARGUMENT (a size of 0), OVERFLOW, SHAPE (colour without
- * three channels; a blur's window of w pixels with a height or width of (w -
- * 1) / 2 or less), RANGE (a minimum above its maximum; a range that is empty,
+ * three channels; a blur of which half the window is as large as the image's
+ * height or width), RANGE (a minimum above its maximum; a range that is empty,
  * or whose width or 1 / width is too large for a float; a window that is not
  * odd).
  * Thread safety: while no thread sets. Since: 0.1.

@@ -113,6 +113,11 @@ double ebm_analytic_softmax(double *logs, size_t n)
     double largest = logs[0], sum = 0;
     for (size_t k = 1; k < n; k++)
         largest = fmax(largest, logs[k]);
+    if (isinf(largest) && largest < 0) { /* -inf less -inf is no number */
+        for (size_t k = 0; k < n; k++)
+            logs[k] = 0;
+        return largest;
+    }
     for (size_t k = 0; k < n; k++)
         sum += logs[k] = exp(logs[k] - largest);
     for (size_t k = 0; k < n; k++)

@@ -56,7 +56,8 @@ ebm_status ebm_analytic_check_positive(const ebm_context *context,
                                        const char *what, const double *values,
                                        size_t n, int is_width);
 
-/* Turns n logarithms into shares that add up to 1; returns log sum exp. */
+/* Turns n logarithms into shares that add up to 1; returns log sum exp. Where
+   all are -inf there is no density: then no share is above 0. */
 double ebm_analytic_softmax(double *logs, size_t n);
 
 /* The shell's half of a kind's ops. */

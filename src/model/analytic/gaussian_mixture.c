@@ -44,6 +44,8 @@ static void find_gradient(const ebm_analytic *self, const double *x,
     memset(g, 0, d * sizeof *g);
     for (size_t k = 0; k < self->count; k++) {
         double factor = shares[k] * precisions(self)[k];
+        if (factor == 0)
+            continue;
         const double *m = mean(self, k);
         for (size_t i = 0; i < d; i++)
             g[i] += factor * (x[i] - m[i]);
@@ -70,6 +72,8 @@ static void hessian(const ebm_analytic *self, const double *x, const double *v,
     for (size_t k = 0; k < self->count; k++) {
         double precision = precisions(self)[k], slope = 0;
         const double *m = mean(self, k);
+        if (shares[k] == 0) /* its slope may be infinite */
+            continue;
         for (size_t i = 0; i < d; i++)
             slope += (g[i] - precision * (x[i] - m[i])) * v[i];
         for (size_t i = 0; i < d; i++)

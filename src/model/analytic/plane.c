@@ -25,6 +25,9 @@ static double find_slopes(const ebm_analytic *self, double rho, double *shares,
     for (size_t k = 0; k < self->count; k++)
         shares[k] = -(rho - radii[k]) * (rho - radii[k]) * precision / 2;
     double f = -ebm_analytic_softmax(shares, self->count);
+    *slope = *bend = 0;
+    if (isinf(f)) /* too far from all rings */
+        return f;
     for (size_t k = 0; k < self->count; k++)
         mean += shares[k] * radii[k];
     for (size_t k = 0; k < self->count; k++)

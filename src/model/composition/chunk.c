@@ -18,6 +18,8 @@ typedef struct arrays {
     float *workspace;
 } arrays;
 
+/* The floats before the kind's workspace, which is last, so that a pass need
+   not know its size. */
 static size_t lay_out(const ebm_model *model, ebm_pass_mode mode, size_t n,
                       float *workspace, arrays *a)
 {
@@ -36,10 +38,7 @@ static size_t lay_out(const ebm_model *model, ebm_pass_mode mode, size_t n,
         a->all_energies = ebm_carve(&c, n);
         a->all_scales = ebm_carve(&c, n);
     }
-    a->workspace =
-        ebm_carve(&c, mode == EBM_PASS_TANGENT
-                          ? self->kind->tangent_workspace(model, chunk)
-                          : self->kind->workspace(model, mode, chunk));
+    a->workspace = ebm_carve(&c, 0);
     return c.floats;
 }
 
@@ -48,7 +47,8 @@ size_t ebm_compose_workspace(const ebm_model *model, ebm_pass_mode mode,
 {
     const ebm_composition *self = model->self;
     arrays a;
-    return is_cut(model) ? lay_out(model, mode, n, NULL, &a)
+    return is_cut(model) ? lay_out(model, mode, n, NULL, &a) +
+                               self->kind->workspace(model, mode, self->chunk)
                          : self->kind->workspace(model, mode, n);
 }
 
@@ -56,8 +56,10 @@ size_t ebm_compose_tangent_workspace(const ebm_model *model, size_t n)
 {
     const ebm_composition *self = model->self;
     arrays a;
-    return is_cut(model) ? lay_out(model, EBM_PASS_TANGENT, n, NULL, &a)
-                         : self->kind->tangent_workspace(model, n);
+    return is_cut(model)
+               ? lay_out(model, EBM_PASS_TANGENT, n, NULL, &a) +
+                     self->kind->tangent_workspace(model, self->chunk)
+               : self->kind->tangent_workspace(model, n);
 }
 
 /* Copies `count` rows and repeats the first up to `chunk`. */

@@ -43,7 +43,9 @@ ebm_status ebm_compose_check(ebm_model *const *parts, size_t count,
     size_t classes = 0;
     for (size_t k = 0; k < count; k++) {
         const ebm_model *part = parts[k];
-        EBM_CHECK_HANDLE(part, EBM_TYPE_MODEL);
+        if (!ebm_object_is(part, EBM_TYPE_MODEL))
+            return ebm_fail(context, EBM_ERROR_HANDLE,
+                            "part %zu is no live model", k);
         EBM_CHECK_SAME_CONTEXT(first, part);
         if (part->height != first->height || part->width != first->width ||
             part->channels != first->channels)

@@ -14,6 +14,8 @@ typedef struct arrays {
     float *workspace;
 } arrays;
 
+/* The floats before the part's workspace, which is last, so that a pass need
+   not know its size. */
 static size_t lay_out(const ebm_model *model, ebm_pass_mode mode, size_t n,
                       float *workspace, arrays *a)
 {
@@ -24,14 +26,15 @@ static size_t lay_out(const ebm_model *model, ebm_pass_mode mode, size_t n,
     a->grad = ebm_carve(&c, rows);
     if (mode == EBM_PASS_TANGENT)
         a->v = ebm_carve(&c, rows);
-    a->workspace = ebm_carve(&c, ebm_part_workspace(model, 0, mode, n));
+    a->workspace = ebm_carve(&c, 0);
     return c.floats;
 }
 
 static size_t workspace(const ebm_model *model, ebm_pass_mode mode, size_t n)
 {
     arrays a;
-    return lay_out(model, mode, n, NULL, &a);
+    return lay_out(model, mode, n, NULL, &a) +
+           ebm_part_workspace(model, 0, mode, n);
 }
 
 static size_t tangent_workspace(const ebm_model *model, size_t n)

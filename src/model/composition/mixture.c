@@ -34,18 +34,17 @@ static void combine(const ebm_model *model, size_t count, size_t stride,
 static int log_normaliser(const ebm_model *model, double beta, double *log_z)
 {
     const ebm_composition *self = model->self;
-    double largest = -INFINITY, sum = 0, one;
+    double largest = -INFINITY, sum = 0, logs[EBM_MOST_PARTS];
     if (beta != 1)
         return 0;
     for (size_t k = 0; k < self->count; k++) {
-        if (!ebm_model_find_log_normaliser(self->parts[k], 1, &one))
+        if (!ebm_model_find_log_normaliser(self->parts[k], 1, logs + k))
             return 0;
-        largest = fmax(largest, self->weights[k] + one);
+        logs[k] += self->weights[k];
+        largest = fmax(largest, logs[k]);
     }
-    for (size_t k = 0; k < self->count; k++) {
-        ebm_model_find_log_normaliser(self->parts[k], 1, &one);
-        sum += exp(self->weights[k] + one - largest);
-    }
+    for (size_t k = 0; k < self->count; k++)
+        sum += exp(logs[k] - largest);
     *log_z = largest + log(sum);
     return 1;
 }

@@ -24,96 +24,10 @@
  */
 #include <string.h>
 
-#include "model/composition/composition.h"
+#include "model/composition/terms.h"
 
-/* A pass's arrays. Rows are `stride` apart, samples of a part's gradient
-   [n, size]. */
-typedef struct arrays {
-    size_t stride;
-    float *energies;  /* [parts, stride] */
-    double *shares;   /* [parts, stride] */
-    double *dots;     /* [parts, stride]: E_k', then r_k' */
-    float *gradients; /* [parts, n, size], or one for all */
-    float *scales;    /* [part_count, stride]: what the caller answers */
-    float *given;     /* [stride]: one part's */
-    float *hv;        /* [n, size]: one part's */
-    float *workspace; /* of parts that run one after the other */
-    float *own[EBM_MOST_PARTS]; /* of nested ones */
-} arrays;
-
-static int is_trained(const ebm_model *part)
-{
-    return part->parameter_count > 0;
-}
-
-/* The largest workspace that any part needs for this mode, or any part but
-   those that nest. */
-static size_t most(const ebm_model *model, ebm_pass_mode mode, size_t n,
-                   int all)
-{
-    const ebm_composition *self = model->self;
-    size_t floats = 0;
-    for (size_t k = 0; k < self->count; k++) {
-        if (!all && is_trained(self->parts[k]))
-            continue;
-        size_t part = ebm_part_workspace(model, k, mode, n);
-        floats = part > floats ? part : floats;
-    }
-    return floats;
-}
-
-static size_t lay_out(const ebm_model *model, ebm_pass_mode mode, size_t n,
-                      float *workspace, arrays *a)
-{
-    const ebm_composition *self = model->self;
-    size_t rows = ebm_round_up(n * model->size, EBM_LANES), parts = 1;
-    size_t floats = most(model, mode, n, 1);
-    ebm_carver c = {workspace, 0};
-    a->stride = ebm_round_up(n, EBM_LANES);
-    a->energies = ebm_carve(&c, self->count * a->stride);
-    a->shares = ebm_carve_doubles(&c, self->count * a->stride);
-    if (!self->kind->is_linear)
-        parts = self->count; /* their shares come after their gradients */
-    if (mode == EBM_PASS_INPUT_GRADIENT)
-        a->gradients = ebm_carve(&c, parts * rows);
-    if (mode == EBM_PASS_TANGENT) {
-        a->given = ebm_carve(&c, n);
-        a->hv = ebm_carve(&c, rows);
-    }
-    if (mode == EBM_PASS_TANGENT && !self->kind->is_linear) {
-        a->dots = ebm_carve_doubles(&c, self->count * a->stride);
-        a->gradients = ebm_carve(&c, parts * rows);
-        size_t first = most(model, EBM_PASS_INPUT_GRADIENT, n, 1);
-        size_t last = most(model, EBM_PASS_PARAM_GRADIENT, n, 1);
-        floats = first > floats ? first : floats;
-        floats = last > floats ? last : floats;
-    }
-    if (mode == EBM_PASS_PARAM_GRADIENT) {
-        floats = most(model, EBM_PASS_ENERGY, n, 0);
-        a->scales = ebm_carve(&c, model->part_count * a->stride);
-        for (size_t k = 0; k < self->count; k++)
-            if (is_trained(self->parts[k]))
-                a->own[k] =
-                    ebm_carve(&c, ebm_part_workspace(model, k, mode, n));
-    }
-    a->workspace = ebm_carve(&c, floats);
-    return c.floats;
-}
-
-size_t ebm_terms_workspace(const ebm_model *model, ebm_pass_mode mode,
-                           size_t n)
-{
-    arrays a;
-    return lay_out(model, mode, n, NULL, &a);
-}
-
-size_t ebm_terms_tangent_workspace(const ebm_model *model, size_t n)
-{
-    arrays a;
-    return lay_out(model, EBM_PASS_TANGENT, n, NULL, &a);
-}
-
-static void begin_shares(const ebm_composition *self, const arrays *a)
+static void begin_shares(const ebm_composition *self,
+                         const ebm_terms_arrays *a)
 {
     for (size_t k = 0; k < self->count; k++)
         for (size_t i = 0; i < a->stride; i++)
@@ -122,7 +36,7 @@ static void begin_shares(const ebm_composition *self, const arrays *a)
 
 /* The whole's energies from the parts', and those of the parts if it is a sum
    of several. */
-static void combine(const ebm_model *model, const arrays *a,
+static void combine(const ebm_model *model, const ebm_terms_arrays *a,
                     const ebm_slab *slab, size_t count)
 {
     const ebm_composition *self = model->self;
@@ -137,21 +51,22 @@ static void combine(const ebm_model *model, const arrays *a,
                         (double)a->energies[k * a->stride + i]);
 }
 
-/* to (+)= sum_i factor_i from_i, the rows of `count` samples. A factor of 0
-   keeps what is not finite. */
+/* to (+)= factor_i from_i, the rows of `count` samples. A part without a share
+   in a sample adds nothing, finite or not; a sum's weights are never 0. */
 static void add_rows(float *to, const float *from, const double *factor,
                      size_t count, size_t size, int is_first)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t j = i * size; j < (i + 1) * size; j++) {
-            float term = (float)(factor[i] * (double)from[j]);
+            float term =
+                factor[i] == 0 ? 0 : (float)(factor[i] * (double)from[j]);
             to[j] = is_first ? term : to[j] + term;
         }
 }
 
 /* One part's pass, without its parameters; its gradient where it is wanted. */
 static ebm_status run_part(const ebm_model *model, size_t k,
-                           ebm_pass_mode mode, const arrays *a,
+                           ebm_pass_mode mode, const ebm_terms_arrays *a,
                            const ebm_slab *slab, size_t count, float *gradient)
 {
     const ebm_composition *self = model->self;
@@ -164,6 +79,12 @@ static ebm_status run_part(const ebm_model *model, size_t k,
     return self->parts[k]->ops->pass(self->parts[k], mode, &part, NULL, NULL);
 }
 
+/* A factor of 0 is that of a part without a share. */
+static float scaled(double factor, float scale)
+{
+    return factor == 0 ? 0 : (float)(factor * (double)scale);
+}
+
 /* ---- Parameter gradients: passes within passes ------------------------- */
 
 typedef struct nest {
@@ -171,7 +92,7 @@ typedef struct nest {
     const ebm_composition *self;
     const ebm_slab *slab;
     size_t count;
-    const arrays *a;
+    const ebm_terms_arrays *a;
     ebm_scale_fn scale_of;
     void *argument;
     int by_part;
@@ -187,7 +108,7 @@ typedef struct level {
 /* All energies are there: asks the caller for the scales. */
 static ebm_status ask(const nest *in)
 {
-    const arrays *a = in->a;
+    const ebm_terms_arrays *a = in->a;
     combine(in->model, a, in->slab, in->count);
     if (!in->by_part)
         return in->scale_of(in->argument, in->slab, a->scales);
@@ -210,7 +131,7 @@ static ebm_status between(void *argument, const ebm_slab *slab, float *scale)
 {
     level *l = argument;
     const nest *in = l->nest;
-    const arrays *a = in->a;
+    const ebm_terms_arrays *a = in->a;
     size_t row = l->k * a->stride;
     if (slab->energy != a->energies + row)
         memcpy(a->energies + row, slab->energy,
@@ -219,7 +140,7 @@ static ebm_status between(void *argument, const ebm_slab *slab, float *scale)
     const float *scales = a->scales + (in->by_part ? row : 0);
     for (size_t i = 0; i < slab->n; i++)
         scale[i] = i < in->count && l->status == EBM_OK
-                       ? (float)(a->shares[row + i] * (double)scales[i])
+                       ? scaled(a->shares[row + i], scales[i])
                        : 0;
     return l->status;
 }
@@ -228,7 +149,7 @@ static ebm_status between(void *argument, const ebm_slab *slab, float *scale)
 static ebm_status enter(const nest *in, size_t k)
 {
     const ebm_composition *self = in->self;
-    while (k < self->count && !is_trained(self->parts[k]))
+    while (k < self->count && !ebm_is_trained(self->parts[k]))
         k++; /* ran before */
     if (k == self->count)
         return ask(in);
@@ -252,12 +173,13 @@ ebm_status ebm_terms_pass(const ebm_model *model, ebm_pass_mode mode,
     int wants_grad = mode == EBM_PASS_INPUT_GRADIENT;
     int is_linear = self->kind->is_linear;
     size_t rows = is_linear ? 0 : ebm_round_up(slab->n * size, EBM_LANES);
-    arrays a = {0};
-    lay_out(model, mode, slab->n, slab->workspace, &a);
+    ebm_terms_arrays a = {0};
+    ebm_terms_lay_out(model, mode, slab->n, slab->workspace, &a);
     begin_shares(self, &a);
     if (mode == EBM_PASS_PARAM_GRADIENT) {
+        ebm_terms_place_nested(model, slab->n, &a);
         for (size_t k = 0; k < self->count; k++)
-            if (!is_trained(self->parts[k]))
+            if (!ebm_is_trained(self->parts[k]))
                 EBM_TRY(run_part(model, k, EBM_PASS_ENERGY, &a, slab, count,
                                  NULL));
         nest in = {model, self,     slab,     count,
@@ -280,7 +202,7 @@ ebm_status ebm_terms_pass(const ebm_model *model, ebm_pass_mode mode,
 }
 
 /* r_k' of all parts, from their energies and gradients along v. */
-static ebm_status find_turns(const ebm_model *model, const arrays *a,
+static ebm_status find_turns(const ebm_model *model, const ebm_terms_arrays *a,
                              const ebm_tangent_slab *slab, size_t count)
 {
     const ebm_composition *self = model->self;
@@ -305,11 +227,11 @@ static ebm_status find_turns(const ebm_model *model, const arrays *a,
     combine(model, a, &whole, count);
     for (size_t i = 0; i < count; i++) {
         double mean = 0;
-        for (size_t k = 0; k < self->count; k++)
-            mean += a->shares[k * stride + i] * a->dots[k * stride + i];
-        for (size_t k = 0; k < self->count; k++)
-            a->dots[k * stride + i] =
-                a->shares[k * stride + i] * (mean - a->dots[k * stride + i]);
+        for (size_t k = i; k < self->count * stride; k += stride)
+            mean += a->shares[k] == 0 ? 0 : a->shares[k] * a->dots[k];
+        for (size_t k = i; k < self->count * stride; k += stride)
+            a->dots[k] =
+                a->shares[k] == 0 ? 0 : a->shares[k] * (mean - a->dots[k]);
     }
     return EBM_OK;
 }
@@ -322,7 +244,8 @@ static ebm_status as_given(void *argument, const ebm_slab *slab, float *scale)
 }
 
 /* Part k's parameters see dE_k/dtheta, scaled by r_k'. */
-static ebm_status add_turn(const ebm_model *model, size_t k, const arrays *a,
+static ebm_status add_turn(const ebm_model *model, size_t k,
+                           const ebm_terms_arrays *a,
                            const ebm_tangent_slab *slab, size_t count)
 {
     const ebm_composition *self = model->self;
@@ -337,9 +260,7 @@ static ebm_status add_turn(const ebm_model *model, size_t k, const arrays *a,
     part.workspace = a->workspace;
     for (size_t i = 0; i < slab->n; i++)
         a->given[i] =
-            i < count
-                ? (float)(a->dots[k * a->stride + i] * (double)slab->scale[i])
-                : 0;
+            i < count ? scaled(a->dots[k * a->stride + i], slab->scale[i]) : 0;
     return self->parts[k]->ops->pass(self->parts[k], EBM_PASS_PARAM_GRADIENT,
                                      &part, as_given, a->given);
 }
@@ -351,8 +272,8 @@ ebm_status ebm_terms_tangent(const ebm_model *model,
     size_t size = model->size;
     size_t rows = ebm_round_up(slab->n * size, EBM_LANES);
     int is_linear = self->kind->is_linear;
-    arrays a = {0};
-    lay_out(model, EBM_PASS_TANGENT, slab->n, slab->workspace, &a);
+    ebm_terms_arrays a = {0};
+    ebm_terms_lay_out(model, EBM_PASS_TANGENT, slab->n, slab->workspace, &a);
     begin_shares(self, &a);
     if (!is_linear)
         EBM_TRY(find_turns(model, &a, slab, count));
@@ -361,12 +282,11 @@ ebm_status ebm_terms_tangent(const ebm_model *model,
         const double *shares = a.shares + k * a.stride;
         ebm_tangent_slab of = ebm_part_tangent(model, k, slab, count);
         for (size_t i = 0; i < slab->n; i++)
-            a.given[i] =
-                i < count ? (float)(shares[i] * (double)slab->scale[i]) : 0;
+            a.given[i] = i < count ? scaled(shares[i], slab->scale[i]) : 0;
         of.hv = a.hv;
         of.scale = a.given;
         of.workspace = a.workspace;
-        if (!is_trained(part))
+        if (!ebm_is_trained(part))
             of.param_grad = NULL;
         EBM_TRY(part->ops->tangent(part, &of));
         add_rows(slab->hv, a.hv, shares, count, size, k == 0);
@@ -374,7 +294,7 @@ ebm_status ebm_terms_tangent(const ebm_model *model,
             continue;
         add_rows(slab->hv, a.gradients + k * rows, a.dots + k * a.stride,
                  count, size, 0);
-        if (slab->param_grad && is_trained(part))
+        if (slab->param_grad && ebm_is_trained(part))
             EBM_TRY(add_turn(model, k, &a, slab, count));
     }
     return EBM_OK;

@@ -10,8 +10,8 @@ static void forward(const ebm_layer *layer, const ebm_layer_pass *pass,
                     const float *x, float *y)
 {
     ebm_sgemm(0, 0, pass->n, layer->out_size, layer->in_size, x,
-              layer->in_size, ebm_layer_weight(layer, pass),
-              layer->out_size, 0, y, layer->out_size);
+              layer->in_size, ebm_layer_weight(layer, pass), layer->out_size,
+              0, y, layer->out_size);
     if (layer->bias && pass->with_bias)
         pass->kernels->add_bias(pass->n, layer->out_size,
                                 pass->parameters + layer->views[1].offset, y);
@@ -79,12 +79,12 @@ static ebm_status append(ebm_network *network, const double *arguments)
         return ebm_network_fail(network, EBM_ERROR_OVERFLOW,
                                 "%zu x %zu weights are too many", in[2],
                                 units);
-    ebm_layer layer = {.ops = &ebm_layer_dense,
-                       .bias = network->values[EBM_NETWORK_BIAS] != 0,
-                       .weights = (ebm_network_weights)
-                                      network->values[EBM_NETWORK_WEIGHTS],
-                       .out = {1, 1, units},
-                       .fan_in = in[2]};
+    ebm_layer layer = {
+        .ops = &ebm_layer_dense,
+        .bias = network->values[EBM_NETWORK_BIAS] != 0,
+        .weights = (ebm_network_weights)network->values[EBM_NETWORK_WEIGHTS],
+        .out = {1, 1, units},
+        .fan_in = in[2]};
     layer.view_count = layer.bias ? 2 : 1;
     layer.views[0] = (ebm_layer_view){.name = "weight",
                                       .rank = 2,

@@ -51,12 +51,12 @@ struct ebm_layer {
     size_t unflattened[3];
 
     /* What single kinds need of their own. */
-    ebm_conv_shape conv;        /* convolution and pooling */
+    ebm_conv_shape conv;         /* convolution and pooling */
     ebm_network_weights weights; /* how a convolution's or dense layer's are
                                     derived from the parameters */
-    double slope;               /* leaky ReLU */
-    int exclude_pad;            /* avg_pool: zeros around are not counted */
-    size_t groups;              /* norms */
+    double slope;                /* leaky ReLU */
+    int exclude_pad;             /* avg_pool: zeros around are not counted */
+    size_t groups;               /* norms */
     double epsilon;
     size_t classes; /* class_affine */
     size_t queries; /* attend: channels of a query and of a key */
