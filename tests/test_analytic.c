@@ -323,7 +323,7 @@ static void test_double_well_limits(void **state)
 static void test_no_density(void **state)
 {
     (void)state;
-    const double means[4] = {0}, radii[2] = {1, 2}, stds[2] = {1e-150, 1e-150};
+    const double at[4] = {0}, narrow[2] = {1e-150, 1e-150};
     const float x[4] = {3e38f, 0, -3e38f, 1e30f}, v[4] = {1, 2, 3, 4};
     ebm_context *context = test_context_threads(1);
     for (size_t kind = 0; kind < 3; kind++) {
@@ -331,9 +331,10 @@ static void test_no_density(void **state)
         float energy[2], grad[4], hv[4];
         if (kind)
             assert_ok(ebm_model_create_gaussian_mixture(context, 2, kind, NULL,
-                                                        means, stds, &m));
+                                                        at, narrow, &m));
         else
-            assert_ok(ebm_model_create_rings(context, 2, radii, stds[0], &m));
+            assert_ok(
+                ebm_model_create_rings(context, 2, radii, narrow[0], &m));
         assert_ok(ebm_model_energy_grad(m, x, NULL, 2, energy, grad));
         assert_ok(ebm_model_hessian_vector(m, x, NULL, 2, v, hv));
         for (size_t i = 0; i < 4; i++) {

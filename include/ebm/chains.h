@@ -10,7 +10,9 @@
  *
  * Randomness is a pure function of (seed, stream, count of steps): the
  * samplers hold none. Chain i has stream first + i. A chain's path is the
- * same to the bit alone or among others and for any number of threads.
+ * same to the bit alone or among others and for any number of threads. With a
+ * callback in the model (slab size 0) only for the same batch: the callback,
+ * and networks beside it, see rows (composition.h).
  */
 #ifndef EBM_CHAINS_H
 #define EBM_CHAINS_H

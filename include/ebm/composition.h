@@ -15,7 +15,9 @@
  * gradient or second derivatives it has none either. A part without parameters
  * needs no parameter gradient. With a custom energy among the parts, however
  * deep, the whole has slab 0 and computes on the calling thread; where there
- * is a network too, its callbacks get a batch in pieces of the smallest slab.
+ * is a network too, its callbacks get a batch in pieces of the smallest slab,
+ * cut by row: a sample's place in a slab is its row, not its stream, so a
+ * chain alone may differ in last bits from the same chain in a batch.
  *
  * Counting a model for each time that it appears, at most 512 stand in one
  * composition, itself included; beyond that is EBM_ERROR_RANGE.
