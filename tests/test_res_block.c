@@ -277,7 +277,8 @@ static void wrong_blocks_are_refused(void **state)
     assert_ok(ebm_network_create(context, 1, 1, 4, &n));
     assert_ok(ebm_network_set(n, EBM_NETWORK_NORM, EBM_NORM_INSTANCE));
     assert_error(context, ebm_network_res_block(n, 4, EBM_RES_PLAIN),
-                 EBM_ERROR_SHAPE, "layer 0 (res_block): 4 groups");
+                 EBM_ERROR_SHAPE,
+                 "layer 0 (res_block): [1, 1, 4] divided by 4");
     ebm_network_destroy(n);
     ebm_context_destroy(context);
 }
