@@ -64,7 +64,8 @@ EBM_API ebm_status ebm_model_create_sum(ebm_model *const *parts,
  * Its gradient is that of the parts, weighted by the share
  * r_k = weights[k] exp(E(x) - E_k(x)) that each has in x. As the shares move
  * with the parameters, its second derivatives need the parameter gradients of
- * all parts too. A part whose energy is infinite has no share.
+ * all parts too. A part whose energy is infinite has no share, but its mixed
+ * derivative is not finite: ebm_model_mixed_backward() is NON_FINITE there.
  *
  * Otherwise as ebm_model_create_sum(). Since: 0.1.
  */
