@@ -226,21 +226,7 @@ static ebm_status construct(ebm_context *context)
 static void memory_may_run_out(void **state)
 {
     (void)state;
-    test_allocator memory = {.live_blocks = 0};
-    ebm_context *context = test_context(&memory);
-    size_t before = memory.live_blocks, failures = 0;
-    for (size_t n = 1;; n++) {
-        test_fail_at(&memory, n, 0);
-        ebm_status status = construct(context);
-        assert_int_equal(memory.live_blocks, before);
-        if (status == EBM_OK)
-            break;
-        assert_error(context, status, EBM_ERROR_MEMORY, "memory");
-        failures++;
-    }
-    assert_true(failures >= 8);
-    ebm_context_destroy(context);
-    assert_no_leaks(&memory);
+    assert_memory_may_run_out(construct, 8);
 }
 
 int main(void)

@@ -197,6 +197,27 @@ void test_fail_at(test_allocator *memory, size_t n, int rest)
     pthread_mutex_unlock(&memory->lock);
 }
 
+void assert_memory_may_run_out(ebm_status (*construct)(ebm_context *context),
+                               size_t least)
+{
+    test_allocator memory;
+    ebm_context *context = test_context(&memory);
+    size_t before = memory.live_blocks, failures = 0;
+    for (int rest = 0; rest < 2; rest++)
+        for (size_t n = 1;; n++) {
+            test_fail_at(&memory, n, rest);
+            ebm_status status = construct(context);
+            assert_int_equal(memory.live_blocks, before);
+            if (status == EBM_OK)
+                break;
+            assert_error(context, status, EBM_ERROR_MEMORY, "memory");
+            failures++;
+        }
+    assert_true(failures >= least);
+    ebm_context_destroy(context);
+    assert_no_leaks(&memory);
+}
+
 ebm_context *test_context_threads(int threads)
 {
     ebm_context *context = NULL;

@@ -125,6 +125,13 @@ void test_fail_at(test_allocator *memory, size_t n, int rest);
         assert_int_equal((memory)->faults, 0);      \
     } while (0)
 
+/* Lets the n-th allocation of construct(), which gives back all that it made,
+   fail, once and then for ever, for every n until it needs no more: each time
+   it must return MEMORY with a text and leak nothing. There must have been at
+   least so many failures. */
+void assert_memory_may_run_out(ebm_status (*construct)(ebm_context *context),
+                               size_t least);
+
 /* A context on the C library's memory with that many threads. */
 ebm_context *test_context_threads(int threads);
 
