@@ -34,7 +34,7 @@ import subprocess
 import sys
 import time
 
-KL_STEPS = 40
+BATCH, SIZE, KL_STEPS = 128, 28, 40  # of the image cases, and the KL ones
 MAX_LOAD = 0.5
 NETWORK_CASES = ("chain-small", "chain-mnist-resnet", "chain-table1",
                  "update-small", "update-table1", "kl1-small", "klall-small")
