@@ -50,7 +50,7 @@ begin packages
 install_packages gcc g++ gfortran libc6-dev make cmake pkg-config python3 \
     libopenblas-openmp-dev libsleef-dev zlib1g-dev libpng-dev libjansson-dev \
     libcmocka-dev
-[ "$quick" ] || install_packages clang libomp-dev clang-format valgrind \
+[ "$quick" ] || install_packages clang libomp-dev clang-format doxygen valgrind \
     libc6-dbg libblis-openmp-dev libblas-dev liblapack-dev
 
 jobs=$(nproc)

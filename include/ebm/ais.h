@@ -47,6 +47,7 @@
 extern "C" {
 #endif
 
+/** An estimator: settings and the results of its last runs. */
 typedef struct ebm_ais ebm_ais;
 
 /** Where the path begins. It also says what Z is the integral over. */
@@ -76,6 +77,7 @@ typedef enum ebm_ais_schedule {
     EBM_AIS_SCHEDULE_MAX = 0x7fffffff
 } ebm_ais_schedule;
 
+/** Settings of an estimator. */
 typedef enum ebm_ais_key {
     /** n: distributions after the base, the last of which is the energy's own.
         1 is plain importance sampling, with no run of the sampler.
@@ -94,10 +96,12 @@ typedef enum ebm_ais_key {
     EBM_AIS_STEP_FACTOR = 4,
     /** The box. Real, finite as float, initially 0 and 1. Base BOX only. */
     EBM_AIS_BOX_MIN = 5,
+    /** Its upper end. */
     EBM_AIS_BOX_MAX = 6,
     /** The normal law of each element. Real, std > 0, initially 0 and 1. Base
         GAUSSIAN only. */
     EBM_AIS_GAUSSIAN_MEAN = 7,
+    /** Its standard deviation. */
     EBM_AIS_GAUSSIAN_STD = 8,
     /** Probability of the confidence interval. Real, > 0, below 1, initially
         0.95. */
@@ -107,7 +111,9 @@ typedef enum ebm_ais_key {
 
 /** From which end the path was walked. */
 typedef enum ebm_ais_direction {
+    /** From the base to the energy. */
     EBM_AIS_FORWARD = 0,
+    /** From the energy to the base. */
     EBM_AIS_REVERSE = 1,
     EBM_AIS_DIRECTION_MAX = 0x7fffffff
 } ebm_ais_direction;
@@ -123,6 +129,7 @@ typedef enum ebm_ais_result {
         the weights that came up; with an ESS of a few, the ones that matter
         have not. */
     EBM_AIS_LOW = 2,
+    /** Its upper end. */
     EBM_AIS_HIGH = 3,
     /** Effective number of weights, (sum v)^2 / sum v^2: between 1 and
         chains. */
@@ -145,9 +152,10 @@ typedef enum ebm_ais_result {
     /** Chains that diverged. Their v counts as 0, which keeps a lower bound
         low and an upper bound high. */
     EBM_AIS_DIVERGED = 11,
-    /** Acceptance of MALA and HMC over all levels, and at the level that has
-        the least. Not computed for other kinds, nor for 1 level. */
+    /** Acceptance of MALA and HMC over all levels. Not computed for other
+        kinds, nor for 1 level. */
     EBM_AIS_ACCEPTANCE = 12,
+    /** The same at the level that has the least. */
     EBM_AIS_LEAST_ACCEPTANCE = 13,
     EBM_AIS_RESULT_MAX = 0x7fffffff
 } ebm_ais_result;
@@ -198,6 +206,9 @@ EBM_API ebm_status ebm_ais_option(ebm_ais_key key, const char **name,
 
 /**
  * b of a level, by the present settings: 0 at level 0, 1 at level n.
+ *
+ * @param level      0 to n, the value of EBM_AIS_LEVELS.
+ * @param[out] beta  between 0 and 1.
  *
  * Errors: HANDLE, ARGUMENT (beta is NULL), RANGE (level). Thread safety: one
  * thread an estimator. Since: 0.1.
@@ -257,9 +268,11 @@ EBM_API ebm_status ebm_ais_forward(ebm_ais *ais, ebm_sampler *sampler,
  * caller's word. Samples of a long run are as good as the run; a forward run's
  * own end states will not do, as they make no bound.
  *
+ * Otherwise as ebm_ais_forward(), and an infinite energy counts as diverged.
+ *
  * Errors: as ebm_ais_forward(), and DIVERGED without results (a chain was
- * marked before), RANGE (a state is outside the box). Otherwise as
- * ebm_ais_forward(), and an infinite energy counts as diverged.
+ * marked before), RANGE (a state is outside the box).
+ * Thread safety: as ebm_ais_forward(). Since: 0.1.
  */
 EBM_API ebm_status ebm_ais_reverse(ebm_ais *ais, ebm_sampler *sampler,
                                    const ebm_model *model, ebm_chains *chains);
@@ -304,6 +317,7 @@ EBM_API ebm_status ebm_ais_log_weights(const ebm_ais *ais,
  *                     continuous by uniform noise, the width of a bin: 1 / 256
  *                     for bytes scaled to [0, 1].
  * @param[out] temperature  T, which must stand beside the bits; may be NULL.
+ * @param[out] bits  in bits, not nats.
  *
  * Errors: HANDLE, ARGUMENT (no such direction, bits is NULL), NON_FINITE
  * (mean_energy), RANGE (bin_width), NOT_COMPUTED (no LOG_Z).

@@ -46,6 +46,7 @@ EBM_API ebm_status ebm_model_create_gaussian(ebm_context *context,
  * @param weights  [count], greater than 0; NULL: 1 / count each.
  * @param means    [count, d], finite.
  * @param stds     [count], greater than 0; 1 / std^2 must fit into a double.
+ * @param dimension  d, 1 to 4096.
  *
  * Errors: HANDLE, ARGUMENT, RANGE (a number or a size), NON_FINITE, OVERFLOW,
  * MEMORY. Thread safety: any thread. Since: 0.1.
@@ -60,6 +61,7 @@ EBM_API ebm_status ebm_model_create_gaussian_mixture(
  * (+-1, ..., +-1).
  *
  * @param height  finite, greater than 0, at most 1e6.
+ * @param dimension  d, 1 to 4096.
  *
  * Errors: HANDLE, ARGUMENT, RANGE, MEMORY. Thread safety: any thread.
  * Since: 0.1.
@@ -107,6 +109,8 @@ EBM_API ebm_status ebm_model_create_rosenbrock(ebm_context *context, double a,
  * log Z of an energy of this file, and of compositions where it follows from
  * the parts': mixtures of such, and a Gaussian, a double well (height / T at
  * most 1e6), a single ring or a valley at another temperature.
+ *
+ * @param[out] log_normaliser  log Z, in nats.
  *
  * Errors: HANDLE, ARGUMENT (NULL), UNSUPPORTED (it is not known).
  * Thread safety: any thread. Since: 0.1.

@@ -35,16 +35,22 @@
 extern "C" {
 #endif
 
+/** A replay buffer: states, their histories, a policy and a source. */
 typedef struct ebm_buffer ebm_buffer;
 
 /** How states come back, a value of EBM_BUFFER_POLICY. */
 typedef enum ebm_buffer_policy {
+    /** The oldest state leaves. */
     EBM_BUFFER_FIFO = 0,
+    /** State number t stays with probability capacity / t, in the place of a
+        random one. */
     EBM_BUFFER_RESERVOIR = 1,
+    /** Into the slot it was drawn from. */
     EBM_BUFFER_WRITE_BACK = 2,
     EBM_BUFFER_POLICY_MAX = 0x7fffffff
 } ebm_buffer_policy;
 
+/** Settings of a buffer. */
 typedef enum ebm_buffer_key {
     /** An ebm_buffer_policy. Choice, initially EBM_BUFFER_FIFO. */
     EBM_BUFFER_POLICY = 0,
@@ -67,13 +73,16 @@ typedef enum ebm_buffer_statistic {
     EBM_BUFFER_STAT_SEEN = 1,
     /** Chains drawn fresh so far. */
     EBM_BUFFER_STAT_FRESH = 2,
-    /** MCMC steps that the states held have lived: mean, least, most. */
+    /** MCMC steps that the states held have lived: the mean. */
     EBM_BUFFER_STAT_AGE_MEAN = 3,
+    /** The least of them. */
     EBM_BUFFER_STAT_AGE_MIN = 4,
+    /** The most. */
     EBM_BUFFER_STAT_AGE_MAX = 5,
-    /** ebm_buffer_store() calls since the states held were written: mean,
-        most. This is how out of date they are. */
+    /** ebm_buffer_store() calls since the states held were written, how out of
+        date they are: the mean. */
     EBM_BUFFER_STAT_STALENESS_MEAN = 6,
+    /** The most. */
     EBM_BUFFER_STAT_STALENESS_MAX = 7,
     EBM_BUFFER_STATISTIC_MAX = 0x7fffffff
 } ebm_buffer_statistic;
@@ -148,6 +157,8 @@ EBM_API ebm_status ebm_buffer_set_transition(ebm_buffer *buffer,
  * it (origin noise, age 0), and makes this law the source of fresh chains.
  *
  * @param count  0 to the capacity.
+ * @param minimum  finite.
+ * @param maximum  finite, at least minimum.
  *
  * Errors: HANDLE, RANGE (count; bounds not finite or in the wrong order).
  * Thread safety: one thread a buffer. Since: 0.1.
@@ -158,6 +169,10 @@ EBM_API ebm_status ebm_buffer_fill_uniform(ebm_buffer *buffer, size_t count,
 /**
  * The same from N(mean, std^2).
  *
+ * @param count  0 to the capacity.
+ * @param mean   finite.
+ * @param std    finite, >= 0.
+ *
  * Errors: HANDLE, RANGE (count; mean or std not finite, std negative).
  * Thread safety: one thread a buffer. Since: 0.1.
  */
@@ -167,6 +182,8 @@ EBM_API ebm_status ebm_buffer_fill_normal(ebm_buffer *buffer, size_t count,
 /**
  * The same from samples of a dataset, drawn with replacement and without
  * noise: origin data, age 0. The buffer keeps the dataset alive.
+ *
+ * @param count  0 to the capacity.
  *
  * Errors: HANDLE, CONTEXT, SHAPE, RANGE (count); for a dataset from a folder
  * also IO, FORMAT and MEMORY, see ebm_dataset_read(). On an error the buffer
@@ -228,7 +245,12 @@ EBM_API ebm_status ebm_buffer_draw(ebm_buffer *buffer, ebm_chains *chains);
 EBM_API ebm_status ebm_buffer_store(ebm_buffer *buffer,
                                     const ebm_chains *chains);
 
-/** Number of states held; 0 for a wrong handle. Since: 0.1. */
+/**
+ * Number of states held.
+ *
+ * Errors: none (0 for a wrong handle). Thread safety: one thread a buffer.
+ * Since: 0.1.
+ */
 EBM_API size_t ebm_buffer_size(const ebm_buffer *buffer);
 
 /**
@@ -236,6 +258,7 @@ EBM_API size_t ebm_buffer_size(const ebm_buffer *buffer);
  * `first`.
  *
  * @param[out] x  [n, height, width, channels].
+ * @param first  0 for the oldest; first + n at most ebm_buffer_size().
  *
  * Errors: HANDLE, ARGUMENT, RANGE (beyond the end).
  * Thread safety: one thread a buffer. Since: 0.1.

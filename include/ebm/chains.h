@@ -28,6 +28,7 @@
 extern "C" {
 #endif
 
+/** Chains: states, histories and random streams. */
 typedef struct ebm_chains ebm_chains;
 
 /** Where a chain began. */
@@ -83,6 +84,9 @@ EBM_API ebm_status ebm_chains_set_first_stream(ebm_chains *chains,
  * Restarts every chain at independent draws from N(mean, std^2), origin noise,
  * age 0. Consumes one draw an element; the count of Langevin steps goes on.
  *
+ * @param mean  finite.
+ * @param std   finite, >= 0.
+ *
  * Errors: HANDLE, RANGE (mean not finite, std negative or not finite), STATE
  * (as ebm_chains_set_first_stream()).
  * Thread safety: one thread an object. Since: 0.1.
@@ -93,6 +97,9 @@ EBM_API ebm_status ebm_chains_init_normal(ebm_chains *chains, double mean,
 /**
  * Restarts every chain at independent uniform draws from [minimum, maximum),
  * origin noise, age 0.
+ *
+ * @param minimum  finite.
+ * @param maximum  finite, at least minimum.
  *
  * Errors: HANDLE, RANGE (not finite, or minimum > maximum), STATE (as
  * ebm_chains_set_first_stream()).
@@ -116,7 +123,11 @@ EBM_API ebm_status ebm_chains_set_states(ebm_chains *chains, const float *x,
                                          const int32_t *labels,
                                          ebm_origin origin);
 
-/** Number of chains; 0 for a wrong handle. Since: 0.1. */
+/**
+ * Number of chains.
+ *
+ * Errors: none (0 for a wrong handle). Thread safety: any thread. Since: 0.1.
+ */
 EBM_API size_t ebm_chains_count(const ebm_chains *chains);
 
 /**
@@ -136,7 +147,11 @@ EBM_API ebm_status ebm_chains_shape(const ebm_chains *chains, size_t *height,
  */
 EBM_API const float *ebm_chains_states(const ebm_chains *chains);
 
-/** The labels, int32_t [n]; as ebm_chains_states(). Since: 0.1. */
+/**
+ * The labels, int32_t [n]; borrowed as ebm_chains_states().
+ *
+ * Errors: none. Thread safety: as the states. Since: 0.1.
+ */
 EBM_API const int32_t *ebm_chains_labels(const ebm_chains *chains);
 
 /**
@@ -151,6 +166,8 @@ EBM_API uint64_t ebm_chains_step_count(const ebm_chains *chains);
 /**
  * The origin of one chain.
  *
+ * @param[out] origin  where the chain began.
+ *
  * Errors: HANDLE, ARGUMENT, RANGE (index). Thread safety: as the states.
  * Since: 0.1.
  */
@@ -161,7 +178,9 @@ EBM_API ebm_status ebm_chains_origin(const ebm_chains *chains, size_t index,
  * The age of one chain: MCMC steps since its origin, in this object or before
  * it was drawn from a buffer.
  *
- * Errors, thread safety: as ebm_chains_origin(). Since: 0.1.
+ * @param[out] age  in MCMC steps.
+ *
+ * Errors: as ebm_chains_origin(). Thread safety: as the states. Since: 0.1.
  */
 EBM_API ebm_status ebm_chains_age(const ebm_chains *chains, size_t index,
                                   uint64_t *age);
@@ -173,7 +192,9 @@ EBM_API ebm_status ebm_chains_age(const ebm_chains *chains, size_t index,
  * finite state; losses and buffers refuse it until it is restarted by an
  * init, by ebm_chains_set_states() or by a buffer's draw.
  *
- * Errors, thread safety: as ebm_chains_origin(). Since: 0.1.
+ * @param[out] step  0, or the step at which it diverged.
+ *
+ * Errors: as ebm_chains_origin(). Thread safety: as the states. Since: 0.1.
  */
 EBM_API ebm_status ebm_chains_diverged(const ebm_chains *chains, size_t index,
                                        uint64_t *step);
@@ -184,12 +205,18 @@ EBM_API ebm_status ebm_chains_diverged(const ebm_chains *chains, size_t index,
  * out on it (ebm_buffer_set_transition(), ebm_sampler_set_transition()).
  * Origin and age are as they would be without.
  *
- * Errors, thread safety: as ebm_chains_origin(). Since: 0.1.
+ * @param[out] count  of transitions.
+ *
+ * Errors: as ebm_chains_origin(). Thread safety: as the states. Since: 0.1.
  */
 EBM_API ebm_status ebm_chains_transitions(const ebm_chains *chains,
                                           size_t index, uint64_t *count);
 
-/** How many chains are marked as diverged; 0 for a wrong handle. Since: 0.1.
+/**
+ * How many chains are marked as diverged.
+ *
+ * Errors: none (0 for a wrong handle). Thread safety: as the states.
+ * Since: 0.1.
  */
 EBM_API size_t ebm_chains_diverged_count(const ebm_chains *chains);
 

@@ -40,6 +40,7 @@
 extern "C" {
 #endif
 
+/** A checker: settings and what its last run found. */
 typedef struct ebm_check ebm_check;
 
 /** Settings of a check. */
@@ -65,8 +66,11 @@ typedef enum ebm_check_key {
 
 /** Which derivative. */
 typedef enum ebm_derivative {
+    /** dE/dx. */
     EBM_DERIVATIVE_INPUT = 0,
+    /** dE/dtheta. */
     EBM_DERIVATIVE_PARAMETERS = 1,
+    /** H v. */
     EBM_DERIVATIVE_HESSIAN = 2,
     EBM_DERIVATIVE_MAX = 0x7fffffff
 } ebm_derivative;
@@ -86,8 +90,9 @@ typedef enum ebm_check_result {
     EBM_CHECK_WORST_SAMPLE = 4,
     /** Where that is: the element of the sample, or of the flat parameters. */
     EBM_CHECK_WORST_ELEMENT = 5,
-    /** a and b there. */
+    /** a there. */
     EBM_CHECK_WORST_GIVEN = 6,
+    /** b there. */
     EBM_CHECK_WORST_DIFFERENCE = 7,
     /** Largest |<a, v> - difference along v| over the directions, in units of
         |a| |v| / sqrt(size) (of the difference's, if that is more): what is

@@ -60,6 +60,8 @@ EBM_API ebm_status ebm_model_create_sum(ebm_model *const *parts,
  * each unnormalised as it is.
  *
  * @param weights  [count], finite, greater than 0; NULL: all 1.
+ * @param parts    as for a sum.
+ * @param count    1 to 64.
  *
  * Its gradient is that of the parts, weighted by the share
  * r_k = weights[k] exp(E(x) - E_k(x)) that each has in x. As the shares move
@@ -67,7 +69,7 @@ EBM_API ebm_status ebm_model_create_sum(ebm_model *const *parts,
  * all parts too. A part whose energy is infinite has no share, but its mixed
  * derivative is not finite: ebm_model_mixed_backward() is NON_FINITE there.
  *
- * Otherwise as ebm_model_create_sum(). Since: 0.1.
+ * Errors: as ebm_model_create_sum(). Thread safety: any thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_create_mixture(ebm_model *const *parts,
                                             const double *weights,

@@ -22,6 +22,7 @@
 extern "C" {
 #endif
 
+/** What all objects of a program share. */
 typedef struct ebm_context ebm_context;
 
 /** Settings of a context. */
@@ -35,8 +36,11 @@ typedef enum ebm_context_key {
 
 /** How important a log line is. */
 typedef enum ebm_log_level {
+    /** Good to know. */
     EBM_LOG_INFO = 0,
+    /** Something was refused or lost; the work goes on. */
     EBM_LOG_WARNING = 1,
+    /** The work can not go on. */
     EBM_LOG_ERROR = 2,
     EBM_LOG_LEVEL_MAX = 0x7fffffff
 } ebm_log_level;
@@ -44,6 +48,8 @@ typedef enum ebm_log_level {
 /**
  * Receives one line of text, without a line end. Runs on the thread that made
  * the library call, never inside a parallel region. The text is borrowed.
+ *
+ * @param text  ended by NUL, valid during the call.
  */
 typedef void (*ebm_log_fn)(ebm_log_level level, const char *text, void *user);
 
@@ -59,6 +65,7 @@ typedef struct ebm_allocator {
     void *(*allocate)(size_t size, size_t alignment, void *user);
     /** Takes back what allocate returned; size as it was asked for. */
     void (*release)(void *memory, size_t size, void *user);
+    /** Handed to both; may be NULL. */
     void *user;
 } ebm_allocator;
 
@@ -77,6 +84,8 @@ EBM_API ebm_status ebm_context_create(ebm_context **context);
  * comes from the caller's allocator. The table is copied; what its user
  * pointer points to must outlive the last object. (OpenBLAS, zlib, libpng and
  * the threads of OpenMP keep their own memory.)
+ *
+ * @param allocator  both functions are required.
  *
  * Errors: ARGUMENT (NULL, a function missing, struct_size too small), MEMORY.
  * Thread safety: any thread. Since: 0.1.
@@ -151,6 +160,9 @@ EBM_API const char *ebm_context_last_error(const ebm_context *context);
 
 /**
  * Copies that line into text[size], cut if need be, always ended by NUL.
+ *
+ * @param[out] text  [size] bytes of the caller's.
+ * @param size       at least 1, the NUL included.
  *
  * Errors: HANDLE, ARGUMENT (text is NULL, size is 0).
  * Thread safety: any thread. Since: 0.1.

@@ -24,8 +24,10 @@
 extern "C" {
 #endif
 
+/** Samples, their labels, and a position in their order. */
 typedef struct ebm_dataset ebm_dataset;
 
+/** Settings of a dataset. */
 typedef enum ebm_dataset_key {
     /** What byte 0 becomes. Real, finite, initially -1. Bytes b become
         MIN + (MAX - MIN) b / 255. Floats of the caller's are not scaled. */
@@ -76,7 +78,8 @@ EBM_API ebm_status ebm_dataset_create_idx(ebm_context *context,
  * Reads the binary version of CIFAR-10: colour images [32, 32, 3], channels
  * last, with labels 0 to 9. A file is a row of records, each a label byte and
  * the planes R, G, B of 32 x 32 bytes; it may be compressed by gzip. (Not the
- * tar archive in which the files are handed out.)
+ * tar archive in which the files are handed out.) Source: A. Krizhevsky,
+ * "Learning multiple layers of features from tiny images", 2009.
  *
  * @param paths  [count] paths, such as data_batch_1.bin to data_batch_5.bin;
  *               samples are numbered through in this order.
@@ -85,9 +88,8 @@ EBM_API ebm_status ebm_dataset_create_idx(ebm_context *context,
  *
  * Errors: HANDLE, ARGUMENT (NULL, count is 0), IO (no regular file, can not be
  * opened or read), FORMAT (an empty file, a length that is no multiple of
- * 3073, a label above 9, broken or truncated gzip), OVERFLOW, MEMORY. Thread
- * safety: any thread. Since: 0.1. Source: A. Krizhevsky, "Learning multiple
- * layers of features from tiny images", 2009.
+ * 3073, a label above 9, broken or truncated gzip), OVERFLOW, MEMORY.
+ * Thread safety: any thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_dataset_create_cifar10(ebm_context *context,
                                               const char *const *paths,
@@ -193,7 +195,11 @@ EBM_API ebm_status ebm_dataset_option(ebm_dataset_key key, const char **name,
                                       ebm_option_kind *kind, double *minimum,
                                       double *maximum, double *initial);
 
-/** Number of samples; 0 for a wrong handle. Since: 0.1. */
+/**
+ * Number of samples.
+ *
+ * Errors: none (0 for a wrong handle). Thread safety: any thread. Since: 0.1.
+ */
 EBM_API size_t ebm_dataset_count(const ebm_dataset *dataset);
 
 /**
@@ -206,7 +212,9 @@ EBM_API ebm_status ebm_dataset_shape(const ebm_dataset *dataset,
                                      size_t *channels);
 
 /**
- * Whether the dataset has labels: 1 or 0 (0 for a wrong handle). Since: 0.1.
+ * Whether the dataset has labels: 1 or 0.
+ *
+ * Errors: none (0 for a wrong handle). Thread safety: any thread. Since: 0.1.
  */
 EBM_API int ebm_dataset_has_labels(const ebm_dataset *dataset);
 
@@ -232,6 +240,10 @@ EBM_API ebm_status ebm_dataset_next(ebm_dataset *dataset, size_t n, float *x,
  * without noise and whatever EBM_DATASET_DEQUANTISE: a byte b gives
  * MIN + (MAX - MIN) b / 255, a point of the bin that dequantisation would
  * spread it over (0 the lower end of the first, 255 the upper of the last).
+ *
+ * @param first  0 .. ebm_dataset_count() - n.
+ * @param[out] x       [n, height, width, channels].
+ * @param[out] labels  [n], or NULL; 0 for a dataset without labels.
  *
  * Errors: HANDLE, ARGUMENT, RANGE (beyond the end); for a folder also IO,
  * FORMAT and MEMORY, as ebm_dataset_next(). On an error nothing is written.

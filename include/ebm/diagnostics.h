@@ -76,6 +76,7 @@ EBM_API ebm_status ebm_diagnostics_autocorrelation(ebm_context *context,
  * @param draws   [chains, n], finite.
  * @param chains  at least 1.
  * @param n       at least 4.
+ * @param[out] time  in draws.
  *
  * Work grows as the draws times the lags until the sum is cut: for chains that
  * hardly move, as n^2.
@@ -97,6 +98,8 @@ EBM_API ebm_status ebm_diagnostics_autocorrelation_time(ebm_context *context,
  *
  * @param draws  [chains, n], finite.
  * @param n      at least 8.
+ * @param chains  at least 1.
+ * @param[out] ess  in draws.
  *
  * Errors: as ebm_diagnostics_autocorrelation_time(), and ARGUMENT (no such
  * kind). Thread safety: any thread. Since: 0.1.
@@ -114,9 +117,10 @@ EBM_API ebm_status ebm_diagnostics_ess(ebm_context *context, ebm_ess_kind kind,
  * @param draws   [chains, n], finite.
  * @param chains  at least 2: chains that began apart are what it compares.
  * @param n       at least 4.
+ * @param[out] r_hat  about 1 or more.
  *
- * Errors, thread safety: as ebm_diagnostics_autocorrelation_time().
- * Since: 0.1.
+ * Errors: as ebm_diagnostics_autocorrelation_time().
+ * Thread safety: any thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_diagnostics_r_hat(ebm_context *context,
                                          const double *draws, size_t chains,
@@ -129,6 +133,9 @@ EBM_API ebm_status ebm_diagnostics_r_hat(ebm_context *context,
  * @param states       [draws, chains, size].
  * @param coordinate   less than size.
  * @param[out] series  [chains, draws].
+ * @param draws        recorded of each chain, at least 1.
+ * @param chains       at least 1.
+ * @param size         elements of a state, at least 1.
  *
  * Errors: HANDLE, ARGUMENT (NULL, a size of 0), RANGE (coordinate), OVERFLOW.
  * Thread safety: any thread. Since: 0.1.
@@ -150,6 +157,7 @@ EBM_API ebm_status ebm_diagnostics_series(ebm_context *context,
  * @param[out] ess_bulk  [size].
  * @param[out] ess_tail  [size].
  * @param[out] constant  how many coordinates never change.
+ * @param size           elements of a state, at least 1.
  *
  * Runs on the context's threads; results do not depend on their number.
  *
@@ -205,6 +213,7 @@ EBM_API ebm_status ebm_diagnostics_shares(const ebm_sampler *sampler,
  *
  * @param low   [n], finite.
  * @param high  [m], finite.
+ * @param[out] auroc  between 0 and 1.
  *
  * Errors: HANDLE, ARGUMENT (NULL, n or m is 0), OVERFLOW, NON_FINITE, MEMORY.
  * Thread safety: any thread. Since: 0.1.

@@ -50,6 +50,8 @@ EBM_API ebm_status ebm_distance_nearest(ebm_context *context, const float *x,
  *
  * @param x  [n, height, width, channels] of the dataset's shape, finite.
  * @param k  1 to the number of samples.
+ * @param[out] index     [n, k] numbers of samples, or NULL.
+ * @param[out] distance  [n, k], or NULL.
  *
  * Errors: as ebm_distance_nearest(). Thread safety: several threads may read
  * a dataset. Since: 0.1.
@@ -73,6 +75,7 @@ EBM_API ebm_status ebm_distance_nearest_data(const ebm_dataset *dataset,
  * @param k  1 to the number of candidates M.
  * @param[out] near_copies  samples whose distance is under 1e-6 sqrt(d) and
  *                          counts as that; or NULL.
+ * @param[out] entropy  in nats; differential, so it may be negative.
  *
  * Errors: as ebm_distance_nearest(). Thread safety: any thread. Since: 0.1.
  */
@@ -121,6 +124,7 @@ EBM_API ebm_status ebm_distance_frechet(ebm_context *context, const float *x,
  * @param degree  1 to 16.
  * @param scale   > 0, finite.
  * @param offset  finite.
+ * @param[out] mmd  the square, in the unit of k.
  *
  * Errors: HANDLE, ARGUMENT (NULL, d is 0), RANGE (n, m, the kernel's numbers),
  * OVERFLOW, NON_FINITE (input, or a sum beyond a double), MEMORY.
@@ -134,8 +138,11 @@ EBM_API ebm_status ebm_distance_mmd_polynomial(
  * The same with the Gaussian kernel k(a, b) = exp(-|a - b|^2 / (2 width^2)).
  *
  * @param width  > 0, finite; in the unit of x.
+ * @param x, y  as there.
+ * @param[out] mmd  the square, at most 2.
  *
- * Errors, thread safety: as ebm_distance_mmd_polynomial(). Since: 0.1.
+ * Errors: as ebm_distance_mmd_polynomial(). Thread safety: any thread.
+ * Since: 0.1.
  */
 EBM_API ebm_status ebm_distance_mmd_rbf(ebm_context *context, const float *x,
                                         size_t n, const float *y, size_t m,

@@ -49,6 +49,7 @@ EBM_API ebm_status ebm_image_write_png(ebm_context *context, const char *path,
  * @param images   [n, height, width, channels], finite.
  * @param columns  at least 1.
  * @param zoom     each pixel becomes zoom x zoom; at least 1.
+ * @param minimum, maximum  as for one image.
  *
  * Errors: as ebm_image_write_png(), and OVERFLOW. Thread safety: the same.
  * Since: 0.1.

@@ -55,8 +55,10 @@
 extern "C" {
 #endif
 
+/** A loss: a kind, weights, workspace. */
 typedef struct ebm_loss ebm_loss;
 
+/** The objectives above. */
 typedef enum ebm_loss_kind {
     /** Negative log-likelihood: data energies down, chain energies up. */
     EBM_LOSS_NLL = 0,
@@ -93,6 +95,7 @@ typedef enum ebm_loss_parts {
     EBM_LOSS_PARTS_MAX = 0x7fffffff
 } ebm_loss_parts;
 
+/** Settings of a loss. */
 typedef enum ebm_loss_key {
     /** alpha, the weight of the squared energies. Real, >= 0, initially 0. */
     EBM_LOSS_ENERGY_L2 = 0,
@@ -171,6 +174,8 @@ EBM_API ebm_status ebm_loss_option(ebm_loss_key key, const char **name,
  * the others: only then is the gradient unbiased. A constant set makes it that
  * of a cross-entropy, in high dimension about half of the true one.
  *
+ * @param count  at least 1 with a buffer.
+ *
  * Errors: HANDLE, CONTEXT, ARGUMENT (count is 0 with a buffer), UNSUPPORTED (a
  * kind without KL term), STATE (the loss is in the middle of a pass).
  * Thread safety: one thread a loss. Since: 0.1.
@@ -183,6 +188,7 @@ EBM_API ebm_status ebm_loss_set_entropy_reference(ebm_loss *loss,
  * The same with an array of the caller's, [n, size], which is copied.
  *
  * @param size  elements of a state: height width channels.
+ * @param x     [n, size], finite.
  *
  * Errors: HANDLE, ARGUMENT (NULL, 0), NON_FINITE, OVERFLOW, UNSUPPORTED (a
  * kind without KL term), STATE (the loss is in the middle of a pass), MEMORY.

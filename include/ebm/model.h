@@ -37,6 +37,7 @@
 extern "C" {
 #endif
 
+/** An energy, its parameters and their gradient. */
 typedef struct ebm_model ebm_model;
 
 /**
@@ -44,6 +45,10 @@ typedef struct ebm_model ebm_model;
  * for n samples at once. params is the model's flat array (NULL when it has
  * none). A return value other than 0 stops the library call, which then
  * returns EBM_ERROR_CALLBACK.
+ *
+ * @param params  [parameter_count], the model's; NULL when it has none.
+ * @param[out] energy  [n].
+ * @param[out] grad    [n, height, width, channels].
  */
 typedef int (*ebm_energy_grad_fn)(const float *params, const float *x,
                                   const int32_t *labels, size_t n,
@@ -52,6 +57,10 @@ typedef int (*ebm_energy_grad_fn)(const float *params, const float *x,
 /**
  * The caller's parameter gradient: adds sum_i scale[i] dE(x_i)/dtheta to
  * param_grad[parameter_count].
+ *
+ * @param params  [parameter_count].
+ * @param scale   [n].
+ * @param param_grad  [parameter_count], to add to.
  */
 typedef int (*ebm_param_grad_fn)(const float *params, const float *x,
                                  const int32_t *labels, size_t n,
@@ -62,6 +71,12 @@ typedef int (*ebm_param_grad_fn)(const float *params, const float *x,
  * The caller's second derivatives, for a direction v[n, h, w, c]: writes
  * hv[n, h, w, c] = H(x_i) v_i and, when param_grad is not NULL, adds
  * sum_i scale[i] d/dtheta <grad_x E(x_i), v_i> to it.
+ *
+ * @param params  as above.
+ * @param v       [n, height, width, channels], the directions.
+ * @param scale   [n]; of no meaning without param_grad.
+ * @param[out] hv     of the shape of v.
+ * @param param_grad  [parameter_count] to add to, or NULL.
  */
 typedef int (*ebm_tangent_fn)(const float *params, const float *x,
                               const int32_t *labels, size_t n, const float *v,
@@ -153,6 +168,10 @@ EBM_API const float *ebm_model_gradient(const ebm_model *model);
 /**
  * Copies count parameters from offset on, whatever the kind of the model.
  *
+ * @param offset  0 .. ebm_model_parameter_count() - count.
+ * @param[out] values  [count].
+ * @param count   may be 0.
+ *
  * Errors: HANDLE, ARGUMENT (values is NULL), RANGE (beyond the end).
  * Thread safety: reading is safe while no thread writes them. Since: 0.1.
  */
@@ -163,7 +182,11 @@ EBM_API ebm_status ebm_model_get_parameters(const ebm_model *model,
 /**
  * Copies count elements of the gradient, likewise.
  *
- * Errors, thread safety: as ebm_model_get_parameters(). Since: 0.1.
+ * @param offset, count  as there.
+ * @param[out] values  [count].
+ *
+ * Errors: as ebm_model_get_parameters().
+ * Thread safety: reading is safe while no thread adds to it. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_get_gradient(const ebm_model *model,
                                           size_t offset, float *values,
@@ -172,6 +195,10 @@ EBM_API ebm_status ebm_model_get_gradient(const ebm_model *model,
 /**
  * Writes count parameters from offset on. All must be finite. A count of 0
  * changes nothing.
+ *
+ * @param offset  0 .. ebm_model_parameter_count() - count.
+ * @param values  [count], finite; copied.
+ * @param count   may be 0.
  *
  * Errors: HANDLE, ARGUMENT (values is NULL), RANGE (beyond the end),
  * NON_FINITE, STATE (between begin_write and end_write).
@@ -183,6 +210,8 @@ EBM_API ebm_status ebm_model_set_parameters(ebm_model *model, size_t offset,
 /**
  * Lends the parameter array for writing, until ebm_model_end_write(). In
  * between, calls that would use the parameters are EBM_ERROR_STATE.
+ *
+ * @param[out] parameters  [ebm_model_parameter_count()], borrowed.
  *
  * Errors: HANDLE, ARGUMENT, STATE (already lent), UNSUPPORTED (the parameters
  * are those of several parts: borrow from each).
@@ -285,8 +314,8 @@ EBM_API ebm_status ebm_model_energy(const ebm_model *model, const float *x,
  * @param[out] grad    [n, height, width, channels]. Like the energies it may
  *                     be non-finite when the network overflows.
  *
- * Otherwise as ebm_model_energy(). Errors, thread safety: the same.
- * Since: 0.1.
+ * Errors: as ebm_model_energy().
+ * Thread safety: several threads may use one model. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_energy_grad(const ebm_model *model,
                                          const float *x, const int32_t *labels,
@@ -335,6 +364,7 @@ EBM_API ebm_status ebm_model_hessian_vector(const ebm_model *model,
  *
  * @param scale    [n], finite.
  * @param[out] hv  of the shape of x, not scaled; or NULL.
+ * @param v        directions, of the shape of x, finite.
  *
  * The gradient is changed only when the whole sum is finite.
  *
@@ -377,7 +407,8 @@ EBM_API size_t ebm_model_part_count(const ebm_model *model);
  *
  * @param[out] energies  [n, ebm_model_part_count()].
  *
- * Otherwise as ebm_model_energy(). Since: 0.1.
+ * Errors: as ebm_model_energy().
+ * Thread safety: several threads may use one model. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_part_energies(const ebm_model *model,
                                            const float *x,

@@ -32,6 +32,7 @@
 extern "C" {
 #endif
 
+/** A network that is being built. */
 typedef struct ebm_network ebm_network;
 
 /** Sticky settings: they hold for the calls that follow. */
@@ -63,8 +64,11 @@ typedef enum ebm_network_key {
 
 /** What normalises inside a residual block. */
 typedef enum ebm_network_norm {
+    /** Nothing. */
     EBM_NORM_NONE = 0,
+    /** ebm_network_group_norm() of EBM_NETWORK_GROUPS. */
     EBM_NORM_GROUP = 1,
+    /** ebm_network_instance_norm(). */
     EBM_NORM_INSTANCE = 2,
     EBM_NETWORK_NORM_MAX = 0x7fffffff
 } ebm_network_norm;
@@ -181,6 +185,8 @@ EBM_API ebm_status ebm_network_conv2d(ebm_network *network, size_t channels,
 /**
  * A dense layer y = x W + b over a flat sample.
  *
+ * @param units  output numbers, at least 1.
+ *
  * Errors: HANDLE, ARGUMENT (units is 0), SHAPE (the sample still has rows and
  * columns: ebm_network_flatten() first), OVERFLOW, MEMORY.
  * Thread safety: one thread a builder. Since: 0.1.
@@ -269,7 +275,8 @@ EBM_API ebm_status ebm_network_global_mean_pool(ebm_network *network);
 /**
  * The sum of each channel over the image, likewise.
  *
- * Errors, thread safety: as ebm_network_global_mean_pool(). Since: 0.1.
+ * Errors: as ebm_network_global_mean_pool().
+ * Thread safety: one thread a builder. Since: 0.1.
  */
 EBM_API ebm_status ebm_network_global_sum_pool(ebm_network *network);
 
@@ -293,7 +300,8 @@ EBM_API ebm_status ebm_network_group_norm(ebm_network *network, size_t groups);
 /**
  * Instance norm: group norm with a group for each channel.
  *
- * Errors, thread safety: as ebm_network_group_norm(). Since: 0.1.
+ * Errors: as ebm_network_group_norm(). Thread safety: one thread a builder.
+ * Since: 0.1.
  */
 EBM_API ebm_status ebm_network_instance_norm(ebm_network *network);
 

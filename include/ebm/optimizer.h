@@ -27,14 +27,19 @@
 extern "C" {
 #endif
 
+/** An optimizer: settings, moments, and the average, of one model. */
 typedef struct ebm_optimizer ebm_optimizer;
 
+/** The rules above. */
 typedef enum ebm_optimizer_kind {
+    /** Adaptive moments. */
     EBM_OPTIMIZER_ADAM = 0,
+    /** Gradient descent with momentum. */
     EBM_OPTIMIZER_SGD = 1,
     EBM_OPTIMIZER_KIND_MAX = 0x7fffffff
 } ebm_optimizer_kind;
 
+/** Settings of an optimizer. */
 typedef enum ebm_optimizer_key {
     /** Real, finite, >= 0, initially 1e-4. */
     EBM_OPTIMIZER_LEARNING_RATE = 0,
@@ -56,6 +61,7 @@ typedef enum ebm_optimizer_key {
     EBM_OPTIMIZER_KEY_MAX = 0x7fffffff
 } ebm_optimizer_key;
 
+/** What an optimizer counted and measured. */
 typedef enum ebm_optimizer_statistic {
     /** Steps taken. */
     EBM_OPTIMIZER_STAT_STEPS = 0,

@@ -23,6 +23,7 @@
 extern "C" {
 #endif
 
+/** What values a setting takes. */
 typedef enum ebm_option_kind {
     /** Any number in the range. */
     EBM_OPTION_REAL = 0,

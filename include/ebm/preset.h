@@ -36,6 +36,7 @@
 extern "C" {
 #endif
 
+/** A preset with its settings. */
 typedef struct ebm_preset ebm_preset;
 
 /** Whose word counts where the paper and the published code differ. */
@@ -51,6 +52,7 @@ typedef enum ebm_preset_variant {
     EBM_PRESET_VARIANT_MAX = 0x7fffffff
 } ebm_preset_variant;
 
+/** Settings of a preset. */
 typedef enum ebm_preset_key {
     /** Channels of the stem; 0: the preset's own (16 for digits-small, 64 for
         the others). Integer, 0 to 4096, 0. */
@@ -69,12 +71,16 @@ typedef enum ebm_preset_key {
 /**
  * The name of preset number index, from 0; NULL beyond the last.
  *
+ * @param index  from 0 on.
+ *
  * Errors: none. Thread safety: any thread. Since: 0.1.
  */
 EBM_API const char *ebm_preset_name(size_t index);
 
 /**
  * Begins with a preset.
+ *
+ * @param name  one of the table above.
  *
  * Errors: HANDLE, ARGUMENT (NULL, no such name), MEMORY.
  * Thread safety: any thread. Since: 0.1.

@@ -17,8 +17,10 @@
 extern "C" {
 #endif
 
+/** The terms of the last loss that filled it. */
 typedef struct ebm_report ebm_report;
 
+/** Terms and what goes with them. */
 typedef enum ebm_report_key {
     /** The weighted total whose gradient was added to the model. */
     EBM_REPORT_TOTAL = 0,
@@ -28,11 +30,13 @@ typedef enum ebm_report_key {
     EBM_REPORT_NEGATIVE = 2,
     /** mean E(x+)^2 + mean E(x-)^2, without its weight. */
     EBM_REPORT_ENERGY_L2 = 3,
-    /** Energies of the data: mean and standard deviation (divided by n). */
+    /** Energies of the data: the mean. */
     EBM_REPORT_DATA_ENERGY_MEAN = 4,
+    /** Their standard deviation (divided by n). */
     EBM_REPORT_DATA_ENERGY_STD = 5,
-    /** Energies of the chains: mean and standard deviation. */
+    /** Energies of the chains: the mean. */
     EBM_REPORT_CHAIN_ENERGY_MEAN = 6,
+    /** Their standard deviation. */
     EBM_REPORT_CHAIN_ENERGY_STD = 7,
     /** L_opt = -mean E over the chains, as the KL term sees it. */
     EBM_REPORT_OPT = 8,

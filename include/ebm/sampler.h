@@ -41,8 +41,10 @@
 extern "C" {
 #endif
 
+/** A sampler: a kind, settings, counters, workspace. */
 typedef struct ebm_sampler ebm_sampler;
 
+/** The step that a sampler makes. */
 typedef enum ebm_sampler_kind {
     /** The free Langevin step above. */
     EBM_SAMPLER_LANGEVIN = 0,
@@ -75,6 +77,7 @@ typedef enum ebm_sampler_kind {
     EBM_SAMPLER_KIND_MAX = 0x7fffffff
 } ebm_sampler_kind;
 
+/** Settings of a sampler. */
 typedef enum ebm_sampler_key {
     /** Steps of one run. Integer, 1 to 1e9, initially 60. */
     EBM_SAMPLER_STEPS = 0,
@@ -259,6 +262,9 @@ EBM_API ebm_status ebm_sampler_set_schedule(ebm_sampler *sampler,
  * of a run of `steps` steps. Called for all steps before the first of them, on
  * the thread that called ebm_sampler_run().
  *
+ * @param step        0 .. steps - 1.
+ * @param steps       of the run.
+ * @param[out] value  finite, in the range of the key.
  * @return 0; anything else stops the run, which then returns
  *         EBM_ERROR_CALLBACK before any chain has moved.
  */
@@ -282,6 +288,8 @@ EBM_API ebm_status ebm_sampler_set_schedule_callback(
 /**
  * Sets the observer, called after every `every` steps and after the last one;
  * NULL takes it away. Observing changes no bit of the chains.
+ *
+ * @param every  at least 1.
  *
  * Errors: HANDLE, ARGUMENT (every is 0). Thread safety: one thread a sampler.
  * Since: 0.1.
@@ -348,6 +356,8 @@ EBM_API ebm_status ebm_sampler_run(ebm_sampler *sampler,
  * The temperature T of exp(-E / T), the law of the chains in the limit of
  * small steps, without clip and clamp: noise_std^2 / (2 step_size) for the
  * free Langevin kind, 0 for gradient descent, and for all others the setting.
+ *
+ * @param[out] temperature  T, in the unit of the energy.
  *
  * Errors: HANDLE, ARGUMENT, STATE (the step size is 0, or a setting that
  * decides has a schedule).

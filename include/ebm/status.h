@@ -18,6 +18,7 @@
 extern "C" {
 #endif
 
+/** What a call returns; 0 is success. */
 typedef enum ebm_status {
     /** The call did what it says. */
     EBM_OK = 0,

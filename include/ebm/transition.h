@@ -42,8 +42,10 @@
 extern "C" {
 #endif
 
+/** A transition, alone or made of parts. */
 typedef struct ebm_transition ebm_transition;
 
+/** What a transition does. */
 typedef enum ebm_transition_kind {
     /** Mirrors left and right. PROBABILITY is initially 0.5. */
     EBM_TRANSITION_FLIP = 0,
@@ -81,6 +83,7 @@ typedef enum ebm_transition_key {
     EBM_TRANSITION_PROBABILITY = 0,
     /** The range of the images' values: real, initially -1 and 1. */
     EBM_TRANSITION_RANGE_MIN = 1,
+    /** Its upper end. */
     EBM_TRANSITION_RANGE_MAX = 2,
     /** An ebm_interpolation. Choice, initially LINEAR for crop and rescale,
         CUBIC for elastic deformations. */
@@ -91,14 +94,17 @@ typedef enum ebm_transition_key {
     /** Share of the image's area that a crop keeps: uniform between these.
         Real, above 0 to 1, initially 0.08 and 1. */
     EBM_TRANSITION_AREA_MIN = 5,
+    /** The most. */
     EBM_TRANSITION_AREA_MAX = 6,
     /** Width over height of a crop, in pixels: the logarithm is uniform
         between theirs. Real, 0.01 to 100, initially 3/4 and 4/3. */
     EBM_TRANSITION_ASPECT_MIN = 7,
+    /** The widest. */
     EBM_TRANSITION_ASPECT_MAX = 8,
     /** Factor by which the image grows: the logarithm is uniform between
         theirs. Real, 0.1 to 10, initially 0.8 and 1.25. */
     EBM_TRANSITION_SCALE_MIN = 9,
+    /** The largest. */
     EBM_TRANSITION_SCALE_MAX = 10,
     /** Real, >= 0, in units of the values, initially 0.05. */
     EBM_TRANSITION_NOISE_STD = 11,
@@ -108,7 +114,9 @@ typedef enum ebm_transition_key {
     /** Brightness, contrast and saturation are multiplied by a uniform draw
         from [max(0, 1 - s b), 1 + s b]. Real, 0 to 1, initially 0.8. */
     EBM_TRANSITION_BRIGHTNESS = 13,
+    /** Likewise. */
     EBM_TRANSITION_CONTRAST = 14,
+    /** Likewise. */
     EBM_TRANSITION_SATURATION = 15,
     /** The hue turns by a uniform draw from [-s h, s h] of a full circle; s h
         at most 0.5. Real, 0 to 0.5, initially 0.2 (SimCLR; 0.4 in the code of
@@ -117,6 +125,7 @@ typedef enum ebm_transition_key {
     /** Width of the blur in pixels: uniform between these. Real, 0 to 100,
         initially 0.1 and 2. A width of 0 is no blur. */
     EBM_TRANSITION_BLUR_SIGMA_MIN = 17,
+    /** The widest. */
     EBM_TRANSITION_BLUR_SIGMA_MAX = 18,
     /** Side of the blur's window in pixels: odd, or 0 for a tenth of the
         image's height, made odd. Integer, 0 to 255, initially 0. */
@@ -134,6 +143,7 @@ typedef enum ebm_transition_key {
 typedef enum ebm_interpolation {
     /** Of the nearest pixel; elastic deformations only. */
     EBM_INTERPOLATION_NEAREST = 0,
+    /** Linear, along rows and columns. */
     EBM_INTERPOLATION_LINEAR = 1,
     /** Crop and rescale: Keys' cubic convolution, a = -0.5. Elastic: the
         interpolating cubic B-spline. */
@@ -230,6 +240,7 @@ EBM_API ebm_status ebm_transition_create_sequence(ebm_context *context,
  * @param parts    as for a sequence.
  * @param weights  [count], finite, >= 0, not all 0: the parts' shares; or NULL
  *                 for equal ones. Copied.
+ * @param count    at least 1.
  *
  * Errors: as for a sequence, and RANGE (weights).
  * Thread safety: any thread. Since: 0.1.
@@ -243,6 +254,9 @@ EBM_API ebm_status ebm_transition_create_one_of(ebm_context *context,
 /**
  * Creates a sequence of the one part, with EBM_TRANSITION_PROBABILITY set; the
  * part, and whoever else uses it, is unchanged.
+ *
+ * @param part         kept alive by the new one.
+ * @param probability  0 to 1.
  *
  * Errors: HANDLE, RANGE (probability; nodes of the tree), MEMORY.
  * Thread safety: any thread. Since: 0.1.
@@ -263,6 +277,8 @@ EBM_API ebm_status ebm_transition_create_with_probability(
  *   of 5 with probability 0.5;
  * - "elastic-digits": one elastic deformation for digits of 28 x 28: a 3 x 3
  *   grid, displacements of 0.5 pixels, cubic.
+ *
+ * @param name  one of the list above.
  *
  * Errors: HANDLE, ARGUMENT (no such name, NULL), MEMORY.
  * Thread safety: any thread. Since: 0.1.
@@ -295,17 +311,28 @@ EBM_API ebm_status ebm_transition_create_simclr(ebm_context *context,
  */
 EBM_API void ebm_transition_destroy(ebm_transition *transition);
 
-/** The kind; EBM_TRANSITION_KIND_MAX for a wrong handle. Since: 0.1. */
+/**
+ * The kind.
+ *
+ * Errors: none (EBM_TRANSITION_KIND_MAX for a wrong handle).
+ * Thread safety: any thread. Since: 0.1.
+ */
 EBM_API ebm_transition_kind
 ebm_transition_get_kind(const ebm_transition *transition);
 
-/** Number of parts; 0 for a leaf and for a wrong handle. Since: 0.1. */
+/**
+ * Number of parts; 0 for a leaf.
+ *
+ * Errors: none (0 for a wrong handle). Thread safety: any thread. Since: 0.1.
+ */
 EBM_API size_t ebm_transition_part_count(const ebm_transition *transition);
 
 /**
  * A part, to set or read: borrowed, for as long as the whole lives, and not
  * to be destroyed. NULL for a wrong handle, from part_count on, and for a part
  * whose own handle the caller destroyed.
+ *
+ * @param index  0 .. ebm_transition_part_count() - 1.
  *
  * Errors: none. Thread safety: any thread. Since: 0.1.
  */
@@ -314,11 +341,11 @@ EBM_API ebm_transition *ebm_transition_part(const ebm_transition *transition,
 
 /**
  * Changes a setting. It holds from the next application on, wherever the
- * transition is attached or a part.
+ * transition is attached or a part. Pairs, as AREA_MIN and AREA_MAX, are
+ * compared when the transition is attached or applied.
  *
  * Errors: HANDLE, ARGUMENT (unknown key), UNSUPPORTED (a key that this kind
- * does not have), RANGE. Pairs, as AREA_MIN and AREA_MAX, are compared when
- * the transition is attached or applied.
+ * does not have), RANGE.
  * Thread safety: one thread a transition, while none applies it. Since: 0.1.
  */
 EBM_API ebm_status ebm_transition_set(ebm_transition *transition,

@@ -15,12 +15,17 @@
 extern "C" {
 #endif
 
+/** Version of the headers: major. */
 #define EBM_VERSION_MAJOR 0
+/** Version of the headers: minor. */
 #define EBM_VERSION_MINOR 1
+/** Version of the headers: patch. */
 #define EBM_VERSION_PATCH 0
+/** The three in one number that grows, see ebm_version_number(). */
 #define EBM_VERSION_NUMBER                                    \
     (EBM_VERSION_MAJOR * 1000000 + EBM_VERSION_MINOR * 1000 + \
      EBM_VERSION_PATCH)
+/** The number in the soname, libebm.so.0. */
 #define EBM_ABI_MAJOR 0
 
 /**
