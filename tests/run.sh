@@ -51,7 +51,8 @@ install_packages gcc g++ gfortran libc6-dev make cmake pkg-config python3 \
     libopenblas-openmp-dev libsleef-dev zlib1g-dev libpng-dev libjansson-dev \
     libcmocka-dev
 [ "$quick" ] || install_packages clang libomp-dev clang-format doxygen valgrind \
-    libc6-dbg libblis-openmp-dev libblas-dev liblapack-dev
+    libc6-dbg libblis-openmp-dev libblas-dev liblapack-dev \
+    abigail-tools
 
 jobs=$(nproc)
 # OpenBLAS shall choose its kernels by itself; the tests of determinism name
@@ -60,11 +61,14 @@ unset OPENBLAS_CORETYPE
 # Several tests run side by side: a thread that waits shall not spin.
 export OMP_WAIT_POLICY=passive
 
-build() { # build NAME CMAKE-ARGUMENTS...
+configure() { # configure NAME CMAKE-ARGUMENTS...
     name=$1
     shift
     cmake -S . -B "build-test/$name" -DEBM_WERROR=ON "$@" >/dev/null
-    cmake --build "build-test/$name" --parallel "$jobs"
+}
+build() { # build NAME CMAKE-ARGUMENTS...
+    configure "$@"
+    cmake --build "build-test/$1" --parallel "$jobs"
 }
 run() { # run NAME CTEST-ARGUMENTS...
     name=$1
@@ -84,6 +88,11 @@ CC=gcc CXX=g++ build gcc -DCMAKE_BUILD_TYPE=Release \
     -DEBM_VALGRIND="$([ "$quick" ] && echo OFF || echo ON)"
 run gcc --label-exclude valgrind
 [ -z "$quick" ] || exit 0
+
+begin "ABI, in a build with debug information"
+CC=gcc CXX=g++ configure abi -DCMAKE_BUILD_TYPE=Debug
+cmake --build build-test/abi --parallel "$jobs" --target ebm ebm_static
+run abi --tests-regex '^check\.(abi|canary)$'
 
 begin "clang, Release"
 CC=clang CXX=clang++ build clang -DCMAKE_BUILD_TYPE=Release

@@ -1,6 +1,8 @@
 /**
  * @file version.h
- * The version of the headers (macros) and of the library (functions).
+ * The version of the headers (macros) and of the library (functions). Every
+ * macro that stands for a number has a function of the same name in small
+ * letters, since other languages do not see macros.
  *
  * CMake reads the numbers from this file. The soname carries EBM_ABI_MAJOR;
  * it changes only when a published symbol changes its meaning or goes away.
@@ -37,7 +39,36 @@ extern "C" {
 EBM_API int ebm_version_number(void);
 
 /**
- * The same version as text, "0.1.0". Static storage.
+ * Major version of the library: EBM_VERSION_MAJOR when it was built.
+ *
+ * Errors: none. Thread safety: any thread. Since: 0.1.
+ */
+EBM_API int ebm_version_major(void);
+
+/**
+ * Minor version of the library: EBM_VERSION_MINOR when it was built.
+ *
+ * Errors: none. Thread safety: any thread. Since: 0.1.
+ */
+EBM_API int ebm_version_minor(void);
+
+/**
+ * Patch of the library: EBM_VERSION_PATCH when it was built.
+ *
+ * Errors: none. Thread safety: any thread. Since: 0.1.
+ */
+EBM_API int ebm_version_patch(void);
+
+/**
+ * The number in the soname, EBM_ABI_MAJOR. Programs that load the library by
+ * hand compare it with the one they were written for.
+ *
+ * Errors: none. Thread safety: any thread. Since: 0.1.
+ */
+EBM_API int ebm_abi_major(void);
+
+/**
+ * The version as text, "0.1.0". Static storage.
  *
  * Errors: none. Thread safety: any thread. Since: 0.1.
  */

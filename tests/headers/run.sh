@@ -12,11 +12,11 @@ for path in "$include"/ebm/*.h; do
 #include <$header>
 extern int something;"
     printf '%s\n' "$code" | "$cc" -std=c99 -Wall -Wextra -Wundef \
-        -Wstrict-prototypes -pedantic -Werror -fsyntax-only \
+        -Wstrict-prototypes -pedantic-errors -Werror -fsyntax-only \
         -I "$include" -x c -
     if [ -n "$cxx" ]; then
         printf '%s\n' "$code" | "$cxx" -std=c++11 -Wall -Wextra -Wundef \
-            -pedantic -Werror -fsyntax-only -I "$include" -x c++ -
+            -pedantic-errors -Werror -fsyntax-only -I "$include" -x c++ -
     fi
     if [ "$header" != ebm/ebm.h ] &&
         ! grep -q "^#include <$header>" "$include/ebm/ebm.h"; then
