@@ -2,6 +2,7 @@
 
 Usage: floors.py SRC
 
+- The floors are those that CONTRIBUTING.md lists.
 - A room (a folder of SRC) includes only its own headers and those of lower
   floors; rooms of one floor do not include each other.
 - Only core/blas.c includes cblas.h, only core/lapack.c declares LAPACK.
@@ -73,9 +74,20 @@ def check_file(path, name, complain):
             complain(f"{name}:{number}: only core/lapack.c calls LAPACK")
 
 
+def check_list(path, complain):
+    """The list in CONTRIBUTING.md: floors by semicolons, rooms by commas."""
+    text = " ".join(path.read_text(encoding="utf-8").split())
+    said = re.search(r"lowest first: ([a-z,; ]+?) A folder", text)
+    floors = [[room.strip() for room in floor.split(",")]
+              for floor in said[1].split(";")] if said else []
+    if floors != FLOORS:
+        complain(f"{path.name} lists other floors: {floors}")
+
+
 def main():
     root = pathlib.Path(sys.argv[1])
     faults = []
+    check_list(root.parent / "CONTRIBUTING.md", faults.append)
     files = sorted(p for p in root.rglob("*") if p.suffix in (".c", ".h"))
     for path in files:
         name = path.relative_to(root).as_posix()

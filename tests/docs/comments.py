@@ -9,6 +9,7 @@ Usage: comments.py TOP
 - The errors are those of status.h, written without EBM_ERROR_; "as
   ebm_other()" names a function that there is.
 - Functions, enumerators and types that a comment names exist, in some header.
+- docs/errors.md has a row for each status.
 - The filter that Doxygen reads comments through says nothing of a parameter
   that the declaration does not have.
 """
@@ -86,6 +87,10 @@ def main():
             if match and "EBM_API" in match[0]:
                 functions += 1
                 faults += function_faults(header, block[1], match)
+    errors = (top / "docs" / "errors.md").read_text("utf-8")
+    faults += [f"errors.md: nothing about EBM_ERROR_{name}"
+               for name in sorted(reader.STATUSES)
+               if f"`EBM_ERROR_{name}` |" not in errors]
     declared = len(re.findall(r"\bEBM_API\b(?=[^;{}]*\()",
                               re.sub(r"^\s*#.*$", "", code, flags=re.M)))
     if functions != declared:
