@@ -50,10 +50,10 @@ class Comment:
 
     def __init__(self, block):
         self.body, self.given, self.last = [], {}, {}
-        self.returns = None
+        self.written, self.returns = set(), None
         piece, label = self.body, None
         for line in text_of(block):
-            match = re.match(r"@(param(?:\[out\])?|return)\s+(.*)", line)
+            match = re.match(r"@(param|return)(\[out\])?\s+(.*)", line)
             if match:
                 piece = self.command(match)
             elif re.match(r"Errors: ", line):
@@ -73,12 +73,14 @@ class Comment:
 
     def command(self, match):
         if match[1] == "return":
-            self.returns = [match[2]]
+            self.returns = [match[3]]
             return self.returns
-        names, text = re.match(r"(\w+(?:, ?\w+)*)\s*(.*)", match[2]).groups()
+        names, text = re.match(r"(\w+(?:, ?\w+)*)\s*(.*)", match[3]).groups()
         piece = [text]
         for name in re.split(r", ?", names):
             self.given[name] = piece
+            if match[2]:
+                self.written.add(name)
         return piece
 
 
@@ -116,7 +118,7 @@ def by_convention(function, kind, name, others):
                     f"ebm_{handle[2]}_destroy().")
         if handle[2] == "context":
             return "threads, memory and the text of the last error."
-        return "only read." if handle[1] else f"the {handle[2]} it is about."
+        return f"the {handle[2]}" + ("; only read." if handle[1] else ".")
     if function.endswith("_option") and name in OPTION:
         return OPTION[name]
     if name == "index" and function.startswith("ebm_chains_"):
@@ -151,8 +153,9 @@ def section(match, comment):
         text = comment.given.get(name)
         text = " ".join(text) if text else by_convention(
             function, kind, name, names)
+        written = name in comment.written or kind.endswith("**")
         if text:
-            lines.append(f"@param {name} {text}")
+            lines.append(f"@param{'[out]' * written} {name} {text}")
     if comment.returns:
         lines.append("@return " + " ".join(comment.returns))
     elif match["type"].strip() == "ebm_status":
