@@ -39,10 +39,14 @@ def parameters(declared):
 
 
 def text_of(block):
-    """The lines of a comment without its stars."""
-    lines = block.split("\n")
-    return [re.sub(r"^\s*\*? ?", "", line).rstrip() if i else line.strip()
-            for i, line in enumerate(lines)]
+    """The lines of a comment without its stars, or without its indentation."""
+    first, *rest = block.split("\n")
+    margin = min((len(line) - len(line.lstrip()) for line in rest
+                  if line.strip()), default=0)
+    bare = [re.sub(r"^\s*\*(?: |$)", "", line)
+            if re.match(r"\s*\*(?: |$)", line) else line[margin:]
+            for line in rest]
+    return [first.strip()] + [line.rstrip() for line in bare]
 
 
 class Comment:

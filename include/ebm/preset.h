@@ -6,14 +6,13 @@
  *     ebm_preset_set(preset, EBM_PRESET_WIDTH, 8);
  *     ebm_preset_make_model(preset, seed, &model);
  *
- * | name         | takes          | is |
- * |--------------|----------------|----|
- * | digits-small | [28, 28, 1]    | four strided convolutions and two dense
- *                                   layers; 76,993 parameters at width 16 |
- * | du2020-mnist | [28, 28, 1]    | a stem and three residual blocks |
- * | du2020-cifar | [32, 32, 3]    | Du et al. 2020, supplement, Table 1: three
- *                                   scales |
- * | du2020-celeba| [128, 128, 3]  | Table 2: three scales |
+ *     name           takes
+ *     digits-small   [28, 28, 1]    four strided convolutions and two dense
+ *                                   layers; 76,993 parameters at width 16
+ *     du2020-mnist   [28, 28, 1]    a stem and three residual blocks
+ *     du2020-cifar   [32, 32, 3]    Du et al. 2020, supplement, Table 1:
+ *                                   three scales
+ *     du2020-celeba  [128, 128, 3]  Table 2: three scales
  *
  * A network of several scales is a sum (composition.h) of one energy for each,
  * full resolution first.

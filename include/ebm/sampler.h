@@ -49,28 +49,38 @@ typedef enum ebm_sampler_kind {
     /** The free Langevin step above. */
     EBM_SAMPLER_LANGEVIN = 0,
     /** Langevin with noise tied to the step, noise last:
-        x' = clamp(x - step_size clip(grad E(x)) + sqrt(2 step_size T) xi).
+
+            x' = clamp(x - step_size clip(grad E(x)) + sqrt(2 step_size T) xi).
+
         Its law is off by a term linear in step_size. (The paper's
         lambda is 2 step_size, at T = 1.) */
     EBM_SAMPLER_TIED_LANGEVIN = 1,
     /** The same without clip and clamp, as the proposal of a Metropolis step:
-        log alpha = (E(x) - E(x')) / T
-        - (|x - x' + step_size grad E(x')|^2
-           - |x' - x + step_size grad E(x)|^2) / (4 step_size T).
+
+            log alpha = (E(x) - E(x')) / T
+                        - (|x - x' + step_size grad E(x')|^2
+                           - |x' - x + step_size grad E(x)|^2)
+                          / (4 step_size T).
+
         (Besag 1994; Roberts and Tweedie 1996.) One gradient a step. */
     EBM_SAMPLER_MALA = 2,
     /** Hamiltonian Monte Carlo with unit mass: p ~ N(0, T), LEAPFROG_STEPS
         leapfrog steps of time step_size, and
-        log alpha = (E(x) + |p|^2 / 2 - E(x') - |p'|^2 / 2) / T.
+
+            log alpha = (E(x) + |p|^2 / 2 - E(x') - |p'|^2 / 2) / T.
+
         (Duane et al. 1987; Neal 2011.) LEAPFROG_STEPS gradients a step. */
     EBM_SAMPLER_HMC = 3,
-    /** Underdamped Langevin with unit mass, dx = p dt, dp = -grad E dt
-        - friction p dt + sqrt(2 friction T) dW, by the BAOAB splitting with
-        time step step_size. Its law is off by a term in step_size^2.
-        (Leimkuhler and Matthews 2013.) Momenta are drawn from N(0, T) when a
-        run begins and forgotten when it ends, so one long run is not the same
-        as two short ones, while the law of both is. Bounds are walls that
-        reflect. One gradient a step. */
+    /** Underdamped Langevin with unit mass,
+
+            dx = p dt,
+            dp = -grad E dt - friction p dt + sqrt(2 friction T) dW,
+
+        by the BAOAB splitting with time step step_size. Its law is off by a
+        term in step_size^2. (Leimkuhler and Matthews 2013.) Momenta are drawn
+        from N(0, T) when a run begins and forgotten when it ends, so one long
+        run is not the same as two short ones, while the law of both is. Bounds
+        are walls that reflect. One gradient a step. */
     EBM_SAMPLER_BAOAB = 4,
     /** x' = clamp(x - step_size clip(grad E(x))): no noise, no law. */
     EBM_SAMPLER_GRADIENT_DESCENT = 5,

@@ -5,6 +5,8 @@ Usage: comments.py TOP
 - The comment of each function has Errors, Thread safety and Since, in this
   order, at its end; the labels are whole on their line, so that a search for
   them finds them. What returns an ebm_status can fail in some way.
+- No line of prose begins with a sign: Doxygen takes it for a list's, and the
+  equation loses its minus.
 - Each enumerator has a comment of its own.
 - The errors are those of status.h, written without EBM_ERROR_; "as
   ebm_other()" names a function that there is.
@@ -61,6 +63,18 @@ def enumerator_faults(header, text):
             if not before and value != "0x7fffffff"]
 
 
+def list_faults(header, block):
+    """Lines that begin like a list's item, but where no list can begin."""
+    faults, before = [], ""
+    for line in reader.text_of(block):
+        if re.match(r"[-+*] ", line) and before and \
+                not before.startswith(line[0]):
+            faults.append(f"{header}: a line begins with a sign: {line}")
+        if not line.startswith("  "):
+            before = line
+    return faults
+
+
 def strip_groups(text):
     """The text without what stands in parentheses."""
     while True:
@@ -81,6 +95,7 @@ def main():
     for header, text in headers.items():
         faults += enumerator_faults(header, text)
         for block, match in reader.comments(text):
+            faults += list_faults(header, block[1])
             for name in re.findall(r"(?<!\w)(?:ebm|EBM)_\w+", block[1]):
                 if name not in known and not name.endswith("_"):
                     faults.append(f"{header}: there is no {name}")
