@@ -5,7 +5,7 @@ Usage: links.py TOP
 Every relative link and image of every *.md is a file or folder that is there,
 and every #anchor a heading of its page. Pages of docs/ are all reached from
 docs/README.md, and what they put into backticks as a file of the repository
-exists.
+exists. Long pages have a table of contents that is theirs.
 """
 import pathlib
 import re
@@ -27,13 +27,27 @@ def without_code(text):
     return re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)
 
 
+def anchor(heading):
+    heading = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def check_contents(page, complain):
+    """A long page lists its sections, all of them, in their order."""
+    headings = re.findall(r"^## +(.*?)\s*$", without_code(page), re.M)
+    if page.count("\n") < 100 or len(headings) < 4:
+        return
+    listed = re.findall(r"^- \[[^]]*\]\(#([^)]*)\)$", page, re.M)
+    if listed != [anchor(heading) for heading in headings]:
+        complain("the table of contents is missing or not that of the page")
+
+
 def anchors(page):
     """The anchors of a page's headings, as GitHub makes them."""
     seen, result = {}, set()
     for heading in re.findall(r"^#{1,6} +(.*?)\s*$", without_code(page),
                               re.M):
-        heading = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
-        name = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        name = anchor(heading)
         count = seen.get(name, 0)
         seen[name] = count + 1
         result.add(name if not count else f"{name}-{count}")
@@ -68,6 +82,10 @@ def main():
     faults, links, made = [], {}, made_later(top)
     for path in pages:
         name = path.relative_to(top)
+        if path != top / "README.md":
+            check_contents(path.read_text("utf-8"),
+                           lambda text, name=name: faults.append(
+                               f"{name}: {text}"))
         links[path] = check_page(
             path, top, made,
             lambda text, name=name: faults.append(f"{name}: {text}"))
