@@ -110,7 +110,7 @@ static inline const ebm_layer_view *ebm_layer_find(const ebm_layer *layer,
                                                    size_t view)
 {
     return view < EBM_LAYER_VIEWS ? layer->views + view
-                                  : layer->states + view - EBM_LAYER_VIEWS;
+                                  : layer->states + (view - EBM_LAYER_VIEWS);
 }
 
 /* PyTorch's name: the layer's index in nn.Sequential, "0.weight". In a
