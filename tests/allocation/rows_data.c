@@ -129,6 +129,10 @@ void sweep_quiet_data(world *w)
     char text[100];
     QUIET_VALUE(ebm_version_number);
     QUIET_VALUE(ebm_version_string);
+    QUIET_VALUE(ebm_version_major);
+    QUIET_VALUE(ebm_version_minor);
+    QUIET_VALUE(ebm_version_patch);
+    QUIET_VALUE(ebm_abi_major);
     QUIET_VALUE(ebm_status_name, EBM_OK);
     QUIET_VALUE(ebm_status_text, EBM_OK);
     QUIET(ebm_context_set, w->context, EBM_CONTEXT_THREADS, 2);

@@ -96,94 +96,56 @@ static void tear_down(world *w)
     fuzz_end(w->context);
 }
 
+/* CALL(object, handle) of the object in question, other than transitions. */
+#define DISPATCH(CALL, w, at)                              \
+    switch ((kind)(at)) {                                  \
+    case CONTEXT:                                          \
+        return CALL(context, (w)->context);                \
+    case BUFFER:                                           \
+        return CALL(buffer, (w)->buffer);                  \
+    case LOSS:                                             \
+        return CALL(loss, (w)->loss);                      \
+    case OPTIMIZER:                                        \
+        return CALL(optimizer, (w)->optimizer);            \
+    case DATASET:                                          \
+        return CALL(dataset, (w)->dataset);                \
+    case NETWORK:                                          \
+        return CALL(network, (w)->network);                \
+    case PRESET:                                           \
+        return CALL(preset, (w)->preset);                  \
+    case CHECK:                                            \
+        return CALL(check, (w)->check);                    \
+    case AIS:                                              \
+        return CALL(ais, (w)->ais);                        \
+    default:                                               \
+        return CALL(sampler, (w)->samplers[(at)-SAMPLER]); \
+    }
+
 static ebm_status set(const world *w, unsigned at, int key, double value)
 {
-    switch ((kind)at) {
-    case CONTEXT:
-        return ebm_context_set(w->context, key, value);
-    case BUFFER:
-        return ebm_buffer_set(w->buffer, key, value);
-    case LOSS:
-        return ebm_loss_set(w->loss, key, value);
-    case OPTIMIZER:
-        return ebm_optimizer_set(w->optimizer, key, value);
-    case DATASET:
-        return ebm_dataset_set(w->dataset, key, value);
-    case NETWORK:
-        return ebm_network_set(w->network, key, value);
-    case PRESET:
-        return ebm_preset_set(w->preset, key, value);
-    case CHECK:
-        return ebm_check_set(w->check, key, value);
-    case AIS:
-        return ebm_ais_set(w->ais, key, value);
-    default:
-        return at >= TRANSITION
-                   ? ebm_transition_set(w->transitions[at - TRANSITION], key,
-                                        value)
-                   : ebm_sampler_set(w->samplers[at - SAMPLER], key, value);
-    }
+#define SET(object, handle) ebm_##object##_set((handle), key, value)
+    if (at >= TRANSITION)
+        return SET(transition, w->transitions[at - TRANSITION]);
+    DISPATCH(SET, w, at)
 }
 
 static ebm_status get(const world *w, unsigned at, int key, double *value)
 {
-    switch ((kind)at) {
-    case CONTEXT:
-        return ebm_context_get(w->context, key, value);
-    case BUFFER:
-        return ebm_buffer_get(w->buffer, key, value);
-    case LOSS:
-        return ebm_loss_get(w->loss, key, value);
-    case OPTIMIZER:
-        return ebm_optimizer_get(w->optimizer, key, value);
-    case DATASET:
-        return ebm_dataset_get(w->dataset, key, value);
-    case NETWORK:
-        return ebm_network_get(w->network, key, value);
-    case PRESET:
-        return ebm_preset_get(w->preset, key, value);
-    case CHECK:
-        return ebm_check_get(w->check, key, value);
-    case AIS:
-        return ebm_ais_get(w->ais, key, value);
-    default:
-        return at >= TRANSITION
-                   ? ebm_transition_get(w->transitions[at - TRANSITION], key,
-                                        value)
-                   : ebm_sampler_get(w->samplers[at - SAMPLER], key, value);
-    }
+#define GET(object, handle) ebm_##object##_get((handle), key, value)
+    if (at >= TRANSITION)
+        return GET(transition, w->transitions[at - TRANSITION]);
+    DISPATCH(GET, w, at)
 }
 
-static ebm_status describe(unsigned at, int key, ebm_option_kind *kind_out,
+static ebm_status describe(unsigned at, int key, ebm_option_kind *what,
                            double *low, double *high)
 {
-#define ASK(object) ebm_##object##_option(key, NULL, kind_out, low, high, NULL)
-    switch ((kind)at) {
-    case CONTEXT:
-        return ASK(context);
-    case BUFFER:
-        return ASK(buffer);
-    case LOSS:
-        return ASK(loss);
-    case OPTIMIZER:
-        return ASK(optimizer);
-    case DATASET:
-        return ASK(dataset);
-    case NETWORK:
-        return ASK(network);
-    case PRESET:
-        return ASK(preset);
-    case CHECK:
-        return ASK(check);
-    case AIS:
-        return ASK(ais);
-    default:
-        return at >= TRANSITION ? ebm_transition_option(
-                                      (ebm_transition_kind)(at - TRANSITION),
-                                      key, NULL, kind_out, low, high, NULL)
-                                : ASK(sampler);
-    }
-#undef ASK
+#define ASK(object, handle) \
+    ebm_##object##_option(key, NULL, what, low, high, NULL)
+    if (at >= TRANSITION)
+        return ebm_transition_option((ebm_transition_kind)(at - TRANSITION),
+                                     key, NULL, what, low, high, NULL);
+    DISPATCH(ASK, (const world *)NULL, at)
 }
 
 /* What run() could not finish, or a machine does not have, is kept small. */
