@@ -167,10 +167,10 @@ EBM_API ebm_status ebm_check_option(ebm_check_key key, const char **name,
  * @param labels  [n] or NULL.
  * @param n       at least 1; a few will do.
  *
- * Errors: HANDLE, CONTEXT, ARGUMENT (x is NULL, n is 0), NON_FINITE (x, or an
- * energy or derivative at x), STATE (the parameters are lent), OVERFLOW,
- * MEMORY, CALLBACK. On an error the results of the run before stay.
- * Thread safety: not while another thread uses this model. Since: 0.1.
+ * Errors: HANDLE, CONTEXT, ARGUMENT (x is NULL, n is 0), RANGE (a label),
+ * NON_FINITE (x, or an energy or derivative at x), STATE (the parameters are
+ * lent), OVERFLOW, MEMORY, CALLBACK. On an error the results of the run before
+ * stay. Thread safety: not while another thread uses this model. Since: 0.1.
  */
 EBM_API ebm_status ebm_check_run(ebm_check *check, ebm_model *model,
                                  const float *x, const int32_t *labels,

@@ -58,8 +58,9 @@ typedef enum ebm_ess_kind {
  * @param lags      less than n.
  * @param[out] rho  [lags + 1]; rho[0] is 1.
  *
- * Errors: HANDLE, ARGUMENT (NULL), RANGE (n, lags), NON_FINITE, NOT_COMPUTED
- * (a constant series), MEMORY. Thread safety: any thread. Since: 0.1.
+ * Errors: HANDLE, ARGUMENT (NULL), RANGE (n, lags), OVERFLOW, NON_FINITE,
+ * NOT_COMPUTED (a constant series), MEMORY. Thread safety: any thread.
+ * Since: 0.1.
  */
 EBM_API ebm_status ebm_diagnostics_autocorrelation(ebm_context *context,
                                                    const double *series,

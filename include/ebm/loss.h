@@ -210,10 +210,10 @@ EBM_API ebm_status ebm_loss_set_entropy_array(ebm_loss *loss, const float *x,
  * Gradient and report change only when every term is finite. The bits do not
  * depend on the number of threads. Workspace is kept between calls.
  *
- * Errors: HANDLE, CONTEXT, ARGUMENT, SHAPE, NON_FINITE (data, an energy, the
- * gradient, the tail), DIVERGED (a chain is marked), ORIGIN, STATE (the
- * parameters are lent, before or by a callback of this pass; the KL term's
- * direction is not set; the chains keep no tail of this model and these
+ * Errors: HANDLE, CONTEXT, ARGUMENT, SHAPE, RANGE (a label), NON_FINITE (data,
+ * an energy, the gradient, the tail), DIVERGED (a chain is marked), ORIGIN,
+ * STATE (the parameters are lent, before or by a callback of this pass; the KL
+ * term's direction is not set; the chains keep no tail of this model and these
  * parameters; the entropy's buffer is empty or the batch is too small for its
  * neighbours; a callback of this loss's pass or of a run of these chains),
  * UNSUPPORTED (a model without the derivatives that are needed), OVERFLOW,

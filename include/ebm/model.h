@@ -299,7 +299,8 @@ EBM_API ebm_status ebm_model_view(const ebm_model *model, size_t index,
  * Allocates its workspace for the time of the call. The energy of a sample
  * does not depend on what the other samples are.
  *
- * Errors: HANDLE, ARGUMENT, NON_FINITE (x), STATE, MEMORY, CALLBACK.
+ * Errors: HANDLE, ARGUMENT, NON_FINITE (x), RANGE (a label), STATE (the
+ * parameters are lent), OVERFLOW, MEMORY, CALLBACK.
  * Thread safety: several threads may use one model. Since: 0.1.
  */
 EBM_API ebm_status ebm_model_energy(const ebm_model *model, const float *x,

@@ -37,7 +37,7 @@ def function_faults(header, block, match):
     if tuple(comment.last) != reader.LABELS:
         found = ", ".join(comment.last) or "none"
         faults.append(f"ends in {found}, not in {', '.join(reader.LABELS)}")
-    if re.search(r"\bThread\n|Errors, |[^\s*] +Errors: ", block):
+    if re.search(r"\bThread\n|Since:\n|Errors, |[^\s*] +Errors: ", block):
         faults.append("a label is broken, or not at the beginning of a line")
     errors = comment.last.get("Errors", "")
     status = match["type"].strip() == "ebm_status"
