@@ -223,7 +223,7 @@ EBM_API ebm_status ebm_model_begin_write(ebm_model *model, float **parameters);
  * Takes the array back and brings up to date what is derived from it. When a
  * value is not finite the array stays lent, so that it can be mended.
  *
- * Errors: HANDLE, STATE (not lent), NON_FINITE.
+ * Errors: HANDLE, STATE (not lent), UNSUPPORTED (as there), NON_FINITE.
  * Thread safety: as ebm_model_begin_write(). Since: 0.1.
  */
 EBM_API ebm_status ebm_model_end_write(ebm_model *model);

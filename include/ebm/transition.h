@@ -242,7 +242,7 @@ EBM_API ebm_status ebm_transition_create_sequence(ebm_context *context,
  *                 for equal ones. Copied.
  * @param count    at least 1.
  *
- * Errors: as for a sequence, and RANGE (weights).
+ * Errors: as ebm_transition_create_sequence(), and RANGE (weights).
  * Thread safety: any thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_transition_create_one_of(ebm_context *context,
@@ -258,7 +258,8 @@ EBM_API ebm_status ebm_transition_create_one_of(ebm_context *context,
  * @param part         kept alive by the new one.
  * @param probability  0 to 1.
  *
- * Errors: HANDLE, RANGE (probability; nodes of the tree), MEMORY.
+ * Errors: HANDLE, ARGUMENT (NULL), RANGE (probability; nodes of the tree),
+ * MEMORY.
  * Thread safety: any thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_transition_create_with_probability(
@@ -296,8 +297,8 @@ EBM_API ebm_status ebm_transition_create_preset(ebm_context *context,
  *
  * @param strength  0 to 2.
  *
- * Errors: HANDLE, RANGE (strength), MEMORY. Thread safety: any thread.
- * Since: 0.1.
+ * Errors: HANDLE, ARGUMENT (NULL), RANGE (strength), MEMORY.
+ * Thread safety: any thread. Since: 0.1.
  */
 EBM_API ebm_status ebm_transition_create_simclr(ebm_context *context,
                                                 double strength,

@@ -12,6 +12,8 @@ Usage: comments.py TOP
   ebm_other()" names a function that there is.
 - Functions, enumerators and types that a comment names exist, in some header.
 - docs/errors.md has a row for each status.
+- A status that the function's code returns, with the functions of the same
+  file that it calls, is among its errors.
 - The filter that Doxygen reads comments through says nothing of a parameter
   that the declaration does not have.
 """
@@ -55,6 +57,44 @@ def function_faults(header, block, match):
     return [fault(header, match, text) for text in faults]
 
 
+def errors_of(name, lasts, seen=()):
+    """The statuses that a comment names, those of "as ebm_other()" too."""
+    text = lasts[name]
+    found = set(re.findall(r"\b[A-Z_]{2,}\b", text)) & reader.STATUSES
+    for other in re.findall(r"\b(?:as|of) (ebm_\w+)", text):
+        if other in lasts and other not in seen:
+            found |= errors_of(other, lasts, (*seen, name))
+    return found
+
+
+def returned(name, bodies, seen=()):
+    """Statuses that a body and the functions it calls of its file name."""
+    found = set(re.findall(r"\bEBM_ERROR_(\w+)", bodies[name]))
+    if "EBM_CHECK_HANDLE" in bodies[name]:
+        found.add("HANDLE")
+    for other in set(re.findall(r"\b(\w+)\(", bodies[name])) - {name, *seen}:
+        if other in bodies:
+            found |= returned(other, bodies, (*seen, name))
+    return found
+
+
+def body_faults(source, lasts):
+    """What code names with EBM_ERROR_ and the function's comment does not."""
+    pattern = re.compile(
+        r"^[a-z][\w \*]*?\b(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", re.S | re.M)
+    faults, count = [], 0
+    for path in sorted(source.rglob("*.c")):
+        bodies = dict(pattern.findall(path.read_text("utf-8")))
+        for name in bodies.keys() & lasts.keys():
+            if lasts[name].startswith("none"):
+                continue
+            missing = returned(name, bodies) - errors_of(name, lasts)
+            count += len(missing) + len(errors_of(name, lasts))
+            faults += [f"{path.name}: {name}: {status} is not among its errors"
+                       for status in sorted(missing)]
+    return faults if count else ["no function's body was found"]
+
+
 def enumerator_faults(header, text):
     """Enumerators, but for the last of a list, without a comment."""
     listed = re.findall(r"(\*/)?\s*^ +(EBM_\w+) = (\w+),?$",
@@ -91,7 +131,7 @@ def main():
     code = "".join(re.sub(r"/\*.*?\*/", "", text, flags=re.S)
                    for text in headers.values())
     known = set(re.findall(r"\b(?:ebm|EBM)_\w+", code)) | NOT_DECLARED
-    faults, functions = [], 0
+    faults, functions, lasts = [], 0, {}
     for header, text in headers.items():
         faults += enumerator_faults(header, text)
         for block, match in reader.comments(text):
@@ -101,7 +141,10 @@ def main():
                     faults.append(f"{header}: there is no {name}")
             if match and "EBM_API" in match[0]:
                 functions += 1
+                lasts[match["name"]] = reader.Comment(block[1]).last.get(
+                    "Errors", "")
                 faults += function_faults(header, block[1], match)
+    faults += body_faults(top / "src", lasts)
     errors = (top / "docs" / "errors.md").read_text("utf-8")
     faults += [f"errors.md: nothing about EBM_ERROR_{name}"
                for name in sorted(reader.STATUSES)
