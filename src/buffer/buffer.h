@@ -13,6 +13,7 @@
 
 #include "core/object.h"
 #include "core/random.h"
+#include "core/record.h"
 #include "transition/transition.h"
 
 enum { EBM_BUFFER_KEYS = 3 };
@@ -128,5 +129,24 @@ void ebm_buffer_reset(ebm_buffer *buffer, ebm_stock *stock);
  * written; CALLBACK, NON_FINITE, after.
  */
 ebm_status ebm_buffer_reference(ebm_buffer *buffer, size_t count, float *x);
+
+/* What a buffer remembers, in the types of a record: record.c. The slots come
+   as they stand; `order` names them, the oldest first. A source of data is not
+   in it, only how many samples it has. */
+typedef struct ebm_buffer_image {
+    uint64_t count, seed, seen, offered, fresh, draws, fills, stores;
+    uint64_t references, source, samples;
+    double a, b;
+    float *states;
+    int32_t *labels, *origins;
+    uint64_t *ages, *transitions, *written, *order;
+} ebm_buffer_image;
+
+extern const ebm_record_ops ebm_buffer_record;
+
+/* Whether the chains could be stored back into the slots that they were drawn
+   from, and making them believe so. */
+int ebm_buffer_holds_slots(const ebm_buffer *buffer, const ebm_chains *chains);
+void ebm_buffer_give_slots(ebm_buffer *buffer, ebm_chains *chains);
 
 #endif

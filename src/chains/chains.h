@@ -12,6 +12,7 @@
 #include <ebm/model.h>
 
 #include "core/object.h"
+#include "core/record.h"
 
 /* In slots: the chain came from no slot. */
 #define EBM_NO_SLOT SIZE_MAX
@@ -101,5 +102,17 @@ ebm_status ebm_check_uniform_law(const ebm_context *context, double minimum,
                                  double maximum);
 ebm_status ebm_check_normal_law(const ebm_context *context, double mean,
                                 double std);
+
+/* What chains remember, in the types of a record: record.c. No slot is
+   UINT64_MAX. Which buffer the slots are of is not in it: after a commit the
+   chains know none. */
+typedef struct ebm_chains_image {
+    uint64_t seed, first_stream, steps, inits, since_jump;
+    float *states;
+    int32_t *labels, *origins;
+    uint64_t *ages, *transitions, *diverged, *slots;
+} ebm_chains_image;
+
+extern const ebm_record_ops ebm_chains_record;
 
 #endif

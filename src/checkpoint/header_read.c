@@ -10,15 +10,15 @@
 #include "checkpoint/reader.h"
 #include "core/memory.h"
 
-static ebm_status parse(const ebm_header_reader *reader, const char *what,
-                        const char *text, size_t length, json_t **json)
+ebm_status ebm_read_json(const ebm_header_reader *reader, const char *what,
+                         const char *text, size_t length, json_t **json)
 {
     json_error_t error;
     *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     if (*json)
         return EBM_OK;
     if (json_error_code(&error) == json_error_out_of_memory)
-        return ebm_out_of_memory(reader->context, "a model file's header");
+        return ebm_out_of_memory(reader->context, "a file's header");
     return EBM_REFUSE(reader, "%s is not valid JSON at byte %d: %s", what,
                       error.position, error.text);
 }
@@ -97,7 +97,7 @@ static ebm_status parse_metadata(const ebm_header_reader *reader,
                                  json_t **json)
 {
     const char *text = metadata_text(metadata, key);
-    return parse(reader, key, text, strlen(text), json);
+    return ebm_read_json(reader, key, text, strlen(text), json);
 }
 
 static ebm_status make_room(const ebm_header_reader *reader, size_t count)
@@ -308,7 +308,7 @@ ebm_status ebm_header_read(ebm_context *context, const char *path,
     memset(header, 0, sizeof *header);
     if (!length || text[0] != '{')
         return EBM_REFUSE(&reader, "the header does not begin with a brace");
-    EBM_TRY(parse(&reader, "the header", text, length, &root));
+    EBM_TRY(ebm_read_json(&reader, "the header", text, length, &root));
     json_t *metadata = json_object_get(root, EBM_HEADER_METADATA);
     ebm_status status = check_metadata(&reader, metadata);
     if (status == EBM_OK)

@@ -2,47 +2,13 @@
    bytes follow from the layers alone. */
 #include <jansson.h>
 
+#include "checkpoint/container.h"
 #include "checkpoint/reader.h"
 #include "core/memory.h"
 #include "core/option.h"
 
-/* Dumps to a block of ours, padded by spaces to a multiple of 8 and ended by
-   a NUL that *length does not count. */
-static ebm_status dump(const ebm_context *context, const json_t *json,
-                       char **text, size_t *length)
-{
-    /* 17 digits bring every double back. */
-    size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(17);
-    char nothing;
-    size_t used = json_dumpb(json, &nothing, 0, flags);
-    size_t padded = ebm_round_up(used, 8);
-    char *block = used ? ebm_alloc(context, padded + 1, 1) : NULL;
-    if (!block || json_dumpb(json, block, used, flags) != used) {
-        ebm_free(context, block);
-        return ebm_out_of_memory(context, "a model file's header");
-    }
-    memset(block + used, ' ', padded - used);
-    block[padded] = 0;
-    *text = block;
-    *length = padded;
-    return EBM_OK;
-}
-
 /* In what follows NULL and non-zero mean that memory ran out: Jansson's
    setters take NULL for that, and let go of what they could not set. */
-
-static json_t *sizes_json(const size_t *sizes, size_t count)
-{
-    json_t *array = json_array();
-    int bad = 0;
-    for (size_t i = 0; i < count; i++)
-        bad |=
-            json_array_append_new(array, json_integer((json_int_t)sizes[i]));
-    if (!bad)
-        return array;
-    json_decref(array);
-    return NULL;
-}
 
 /* {"kind":"conv2d","channels":16,"kernel":5,"stride":2,"padding":4,
    "bias":true} */
@@ -88,29 +54,10 @@ static json_t *rows_json(const ebm_model *model)
 static json_t *input_json(const ebm_model *model)
 {
     size_t input[3] = {model->height, model->width, model->channels};
-    return sizes_json(input, 3);
+    return ebm_json_sizes(input, 3);
 }
 
-/* Metadata are texts, so what has a structure becomes JSON within JSON. */
-static ebm_status set_text(const ebm_context *context, json_t *metadata,
-                           const char *key, json_t *value)
-{
-    char *text = NULL;
-    size_t length = 0;
-    ebm_status status = dump(context, value, &text, &length);
-    json_decref(value);
-    if (status != EBM_OK)
-        return status;
-    while (text[length - 1] == ' ')
-        length--;
-    if (json_object_set_new(metadata, key, json_stringn(text, length)))
-        status = ebm_out_of_memory(context, "a model file's header");
-    ebm_free(context, text);
-    return status;
-}
-
-/* [{"input":[32,32,3],"layers":[...]}, ...] */
-static json_t *networks_json(const ebm_network_list *networks)
+json_t *ebm_networks_json(const ebm_network_list *networks)
 {
     json_t *array = json_array();
     int bad = 0;
@@ -142,29 +89,15 @@ static ebm_status set_metadata(const ebm_model *model,
     }
     json_decref(metadata); /* root holds it now */
     if (ebm_composition_of(model)) {
-        EBM_TRY(set_text(context, metadata, EBM_HEADER_MODEL,
-                         ebm_tree_json(model, networks)));
-        return set_text(context, metadata, EBM_HEADER_NETWORKS,
-                        networks_json(networks));
+        EBM_TRY(ebm_json_set_text(context, metadata, EBM_HEADER_MODEL,
+                                  ebm_tree_json(model, networks)));
+        return ebm_json_set_text(context, metadata, EBM_HEADER_NETWORKS,
+                                 ebm_networks_json(networks));
     }
-    EBM_TRY(set_text(context, metadata, EBM_HEADER_INPUT, input_json(model)));
-    return set_text(context, metadata, EBM_HEADER_LAYERS, rows_json(model));
-}
-
-/* "0.weight":{"dtype":"F32","shape":[16,1,5,5],"data_offsets":[0,1600]} */
-static int set_tensor(json_t *root, const char *name,
-                      const ebm_layer_view *view, size_t begin)
-{
-    size_t end = begin + view->count * EBM_NUMBER_SIZE;
-    json_t *object = json_object();
-    int bad = json_object_set_new(object, "dtype", json_string("F32"));
-    bad |= json_object_set_new(object, "shape",
-                               sizes_json(view->torch_shape, view->rank));
-    bad |= json_object_set_new(object, "data_offsets",
-                               sizes_json((size_t[]){begin, end}, 2));
-    bad |= json_object_set(root, name, object);
-    json_decref(object);
-    return bad;
+    EBM_TRY(ebm_json_set_text(context, metadata, EBM_HEADER_INPUT,
+                              input_json(model)));
+    return ebm_json_set_text(context, metadata, EBM_HEADER_LAYERS,
+                             rows_json(model));
 }
 
 static ebm_status set_tensors(const ebm_model *model,
@@ -184,8 +117,11 @@ static ebm_status set_tensors(const ebm_model *model,
                     ebm_layer_find(layer, tensor.view);
                 char name[EBM_TENSOR_NAME];
                 ebm_tensor_name(layer, &tensor, is_composition, name);
-                bad |= set_tensor(root, name, view, begin);
-                begin += view->count * EBM_NUMBER_SIZE;
+                size_t end = begin + view->count * EBM_NUMBER_SIZE;
+                bad |=
+                    ebm_json_set_tensor(root, name, "F32", view->torch_shape,
+                                        view->rank, begin, end);
+                begin = end;
             }
         }
     }
@@ -218,7 +154,7 @@ ebm_status ebm_header_write(const ebm_model *model,
     if (status == EBM_OK)
         status = set_tensors(model, networks, root);
     if (status == EBM_OK)
-        status = dump(context, root, text, length);
+        status = ebm_json_dump(context, root, text, length);
     json_decref(root);
     if (status == EBM_OK && *length > EBM_HEADER_LONGEST) {
         status = ebm_fail(context, EBM_ERROR_UNSUPPORTED,

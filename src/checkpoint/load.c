@@ -6,72 +6,16 @@
  */
 #include <ebm/checkpoint.h>
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 
+#include "checkpoint/container.h"
 #include "checkpoint/header.h"
 #include "core/file.h"
 #include "core/memory.h"
 
-typedef struct ebm_model_source {
-    ebm_context *context;
-    const char *path;
-    FILE *stream;
-    uint64_t size; /* of the file */
-} ebm_model_source;
-
-/* Lengths were checked against the file's: what is missing now was cut off
-   while we read, or the disk failed. */
-static ebm_status read_bytes(const ebm_model_source *source, void *bytes,
-                             size_t size)
-{
-    errno = 0;
-    if (fread(bytes, 1, size, source->stream) == size)
-        return EBM_OK;
-    if (ferror(source->stream))
-        return ebm_file_fail(source->context, "read", source->path,
-                             errno ? errno : EIO);
-    return ebm_header_refuse(source->context, source->path, "",
-                             "the file became shorter while it was read");
-}
-
-static ebm_status read_header(const ebm_model_source *source,
-                              ebm_header *header)
-{
-    unsigned char bytes[EBM_HEADER_LENGTH_SIZE];
-    uint64_t length = 0;
-    if (source->size < sizeof bytes)
-        return ebm_header_refuse(source->context, source->path, "",
-                                 "%llu bytes are too few for a model file",
-                                 (unsigned long long)source->size);
-    EBM_TRY(read_bytes(source, bytes, sizeof bytes));
-    for (int i = 0; i < EBM_HEADER_LENGTH_SIZE; i++)
-        length |= (uint64_t)bytes[i] << (8 * i);
-    uint64_t rest = source->size - sizeof bytes;
-    if (length > rest)
-        return ebm_header_refuse(
-            source->context, source->path, "",
-            "a header of %llu bytes in a file of %llu bytes",
-            (unsigned long long)length, (unsigned long long)source->size);
-    if (length > EBM_HEADER_LONGEST)
-        return ebm_header_refuse(source->context, source->path, "",
-                                 "a header of %llu bytes, at most %d are read",
-                                 (unsigned long long)length,
-                                 EBM_HEADER_LONGEST);
-    char *text = ebm_alloc(source->context, (size_t)length, 1);
-    if (!text)
-        return ebm_out_of_memory(source->context, "a model file's header");
-    ebm_status status = read_bytes(source, text, (size_t)length);
-    if (status == EBM_OK)
-        status = ebm_header_read(source->context, source->path, text,
-                                 (size_t)length, rest - length, header);
-    ebm_free(source->context, text);
-    return status;
-}
-
 /* Into the parameters or the state of its network. */
-static ebm_status read_tensor(const ebm_model_source *source,
+static ebm_status read_tensor(const ebm_container *source,
                               const ebm_header *header,
                               const ebm_tensor *tensor, const ebm_model *model)
 {
@@ -87,7 +31,7 @@ static ebm_status read_tensor(const ebm_model_source *source,
         if (!held) {
             size_t next =
                 rest < EBM_NUMBERS_AT_ONCE ? rest : EBM_NUMBERS_AT_ONCE;
-            EBM_TRY(read_bytes(source, bytes, next * EBM_NUMBER_SIZE));
+            EBM_TRY(ebm_container_read(source, bytes, next * EBM_NUMBER_SIZE));
         }
         float number = ebm_load_number(bytes + held * EBM_NUMBER_SIZE);
         if (!isfinite(number)) {
@@ -105,7 +49,7 @@ static ebm_status read_tensor(const ebm_model_source *source,
 
 /* The tensors stand in the data's order and cover it, so that one pass
    without seeking reads them. */
-static ebm_status read_tensors(const ebm_model_source *source,
+static ebm_status read_tensors(const ebm_container *source,
                                const ebm_header *header,
                                ebm_model *const *networks)
 {
@@ -119,7 +63,7 @@ static ebm_status read_tensors(const ebm_model_source *source,
     return EBM_OK;
 }
 
-static ebm_status make_networks(const ebm_model_source *source,
+static ebm_status make_networks(const ebm_container *source,
                                 const ebm_header *header, ebm_model **models)
 {
     for (size_t k = 0; k < header->network_count; k++) {
@@ -134,7 +78,7 @@ static ebm_status make_networks(const ebm_model_source *source,
     return EBM_OK;
 }
 
-static ebm_status make_model(const ebm_model_source *source,
+static ebm_status make_model(const ebm_container *source,
                              const ebm_header *header, ebm_model **model)
 {
     ebm_model *made = NULL;
@@ -168,16 +112,15 @@ ebm_status ebm_model_load(ebm_context *context, const char *path,
     if (!path || !model)
         return ebm_fail(context, EBM_ERROR_ARGUMENT, "%s is NULL",
                         path ? "model" : "path");
-    ebm_model_source source = {.context = context, .path = path};
+    ebm_container source;
     ebm_header header = {0};
-    ebm_status status =
-        ebm_file_open(context, path, &source.stream, &source.size);
+    ebm_status status = ebm_container_open(context, path, &source);
     if (status == EBM_OK)
-        status = read_header(&source, &header);
+        status = ebm_header_read(context, path, source.text, source.length,
+                                 source.data_size, &header);
     if (status == EBM_OK)
         status = make_model(&source, &header, model);
     ebm_header_clear(context, &header);
-    if (source.stream)
-        fclose(source.stream);
+    ebm_container_close(&source);
     return status;
 }

@@ -24,6 +24,11 @@ typedef struct ebm_header_reader {
     ebm_header_blame((reader)->context, (reader)->path, (reader)->place, \
                      (status))
 
+/* Parses JSON that an error text calls `what`; duplicate keys are refused.
+   Errors: FORMAT, MEMORY. */
+ebm_status ebm_read_json(const ebm_header_reader *reader, const char *what,
+                         const char *text, size_t length, json_t **json);
+
 /* An array of exactly count whole numbers that are not negative; else 0. */
 int ebm_read_sizes(const json_t *array, uint64_t *sizes, size_t count);
 
@@ -39,6 +44,9 @@ ebm_status ebm_read_tree(const ebm_header_reader *reader, const json_t *json);
 /* The other way; NULL when memory runs out. */
 json_t *ebm_tree_json(const ebm_model *model,
                       const ebm_network_list *networks);
+
+/* [{"input":[32,32,3],"layers":[...]}, ...]; NULL when memory runs out. */
+json_t *ebm_networks_json(const ebm_network_list *networks);
 
 /* A number that is read back to the bit. */
 json_t *ebm_number_json(double value);

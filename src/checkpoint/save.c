@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "checkpoint/container.h"
 #include "checkpoint/header.h"
 #include "core/file.h"
 #include "core/memory.h"
@@ -47,14 +48,6 @@ static ebm_status check_finite(const ebm_model *model,
     return EBM_OK;
 }
 
-static void write_length(ebm_file *file, uint64_t length)
-{
-    unsigned char bytes[EBM_HEADER_LENGTH_SIZE];
-    for (int i = 0; i < EBM_HEADER_LENGTH_SIZE; i++)
-        bytes[i] = (unsigned char)(length >> (8 * i));
-    ebm_file_write(file, bytes, sizeof bytes);
-}
-
 static void write_tensor(ebm_file *file, const ebm_layer *layer, size_t view,
                          const float *array)
 {
@@ -96,8 +89,7 @@ static ebm_status save(const ebm_model *model,
     ebm_status status = ebm_file_begin(context, path, &file);
     if (status == EBM_OK) {
         /* Write errors stick to the file and come out of the commit. */
-        write_length(&file, length);
-        ebm_file_write(&file, text, length);
+        ebm_container_begin(&file, text, length);
         for (size_t k = 0; k < networks->count; k++)
             write_network(&file, networks->models[k]);
         status = ebm_file_commit(&file);

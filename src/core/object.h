@@ -32,7 +32,8 @@ typedef enum ebm_type {
     EBM_TYPE_PRESET,
     EBM_TYPE_TRANSITION,
     EBM_TYPE_CHECK,
-    EBM_TYPE_AIS
+    EBM_TYPE_AIS,
+    EBM_TYPE_CHECKPOINT
 } ebm_type;
 
 /* First member of every handle. */

@@ -10,6 +10,7 @@
 #include <ebm/dataset.h>
 
 #include "core/object.h"
+#include "core/record.h"
 
 enum { EBM_DATASET_KEYS = EBM_DATASET_DEQUANTISE + 1 };
 
@@ -54,5 +55,7 @@ ebm_status ebm_dataset_stage(const ebm_dataset *dataset, const size_t *numbers,
    dataset without labels. */
 void ebm_dataset_sample(const ebm_dataset *dataset, size_t index,
                         const uint8_t *staged, float *x, int32_t *label);
+
+extern const ebm_record_ops ebm_dataset_record; /* record.c */
 
 #endif

@@ -10,6 +10,7 @@
 #include <ebm/optimizer.h>
 
 #include "core/object.h"
+#include "core/record.h"
 #include "model/model.h"
 
 enum { EBM_OPTIMIZER_KEYS = 8 };
@@ -29,5 +30,7 @@ struct ebm_optimizer {
     uint64_t refused;
     double norm;
 };
+
+extern const ebm_record_ops ebm_optimizer_record; /* record.c */
 
 #endif

@@ -20,6 +20,14 @@ static const ebm_sampler_ops *const kinds[] = {
     [EBM_SAMPLER_GRADIENT_DESCENT] = &ebm_sampler_descent,
 };
 
+ebm_sampler_kind ebm_sampler_kind_of(const ebm_sampler *sampler)
+{
+    unsigned kind = 0;
+    while (kinds[kind] != sampler->ops)
+        kind++;
+    return (ebm_sampler_kind)kind;
+}
+
 static void finish(void *object)
 {
     ebm_sampler *sampler = object;

@@ -9,6 +9,7 @@
 
 #include "chains/tail.h"
 #include "core/object.h"
+#include "core/record.h"
 #include "kernel/kernels.h"
 #include "model/slab.h"
 #include "transition/transition.h"
@@ -175,5 +176,10 @@ void ebm_schedule_free(ebm_sampler *sampler);
 int ebm_adapt_is_on(const ebm_sampler *sampler);
 void ebm_adapt_restart(ebm_sampler *sampler);
 void ebm_adapt_update(ebm_sampler *sampler, const ebm_chains *chains);
+
+/* The enumerator of its kind. */
+ebm_sampler_kind ebm_sampler_kind_of(const ebm_sampler *sampler);
+
+extern const ebm_record_ops ebm_sampler_record; /* record.c */
 
 #endif
