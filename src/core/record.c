@@ -81,26 +81,24 @@ void ebm_record_floats(ebm_record *record, const char *name,
     ebm_record_array(record, &array);
 }
 
+static void record_flat(ebm_record *record, const char *name,
+                        ebm_array_type type, size_t count, void *data)
+{
+    ebm_array array = {
+        .name = name, .type = type, .rank = 1, .shape = {count}, .data = data};
+    ebm_record_array(record, &array);
+}
+
 void ebm_record_integers(ebm_record *record, const char *name, size_t count,
                          int32_t *data)
 {
-    ebm_array array = {.name = name,
-                       .type = EBM_ARRAY_I32,
-                       .rank = 1,
-                       .shape = {count},
-                       .data = data};
-    ebm_record_array(record, &array);
+    record_flat(record, name, EBM_ARRAY_I32, count, data);
 }
 
 void ebm_record_wholes(ebm_record *record, const char *name, size_t count,
                        uint64_t *data)
 {
-    ebm_array array = {.name = name,
-                       .type = EBM_ARRAY_U64,
-                       .rank = 1,
-                       .shape = {count},
-                       .data = data};
-    ebm_record_array(record, &array);
+    record_flat(record, name, EBM_ARRAY_U64, count, data);
 }
 
 void ebm_record_same(ebm_record *record, const char *name, uint64_t value)
