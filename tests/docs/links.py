@@ -11,6 +11,9 @@ import pathlib
 import re
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "docs"))
+from doxygen_pages import anchor, without_code  # noqa: E402
+
 SKIPPED = re.compile(r"(^|/)(build|out)[^/]*/|(^|/)\.")
 LINK = re.compile(r"\[(?:[^][]|\[[^]]*\])*\]\(([^()\s]+)\)")
 # Like `tests/test_kl.c` or `src/core/`.
@@ -21,15 +24,6 @@ def made_later(top):
     """Folders that programs make, which git ignores."""
     lines = (top / ".gitignore").read_text("utf-8").splitlines()
     return {line.strip("/") for line in lines}
-
-
-def without_code(text):
-    return re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)
-
-
-def anchor(heading):
-    heading = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def check_contents(page, complain):
