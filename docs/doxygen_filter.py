@@ -129,6 +129,8 @@ def by_convention(function, kind, name, others):
         return "0 .. ebm_chains_count() - 1."
     if name in SHAPE and kind in ("size_t", "size_t *"):
         return f"{SHAPE[name]} of a sample."
+    if re.fullmatch(r"ebm_\w+_fn", kind):
+        return f"the caller's function, see #{kind}."
     if re.fullmatch(r"ebm_\w+", kind):
         return f"an enumerator of #{kind}."
     if function.endswith(("_set", "_get", "_get_statistic", "_get_result")) \

@@ -3,8 +3,8 @@
 Usage: tutorial.py TOP SHARED_LIBRARY CC FOLDER [MODEL]
 
 All blocks of C of the page, one after the other, are one program. It runs in
-FOLDER with fewer iterations, and its model must be, to the byte, the file MODEL
-that du_mordatch wrote with the same numbers.
+FOLDER with fewer iterations, and its model must be, to the byte, the file
+MODEL that du_mordatch wrote with the same numbers.
 """
 import os
 import pathlib
