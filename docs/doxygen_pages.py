@@ -47,19 +47,20 @@ def link(path, text, target):
 
 
 def filtered(path):
-    lines, fenced = [], False
-    for number, line in enumerate(path.read_text("utf-8").split("\n")):
-        fenced ^= line.startswith("```")
-        heading = re.match(r"(#{1,6}) +(.*?)\s*$", line)
-        if not fenced and heading:
-            label = page_name(path)
-            if number:
-                label += "_" + anchor(heading[2])
-            line += f" {{#{label}}}"
-        elif not fenced:
-            line = LINK.sub(lambda m: link(path, m[1], m[2]), line)
-        lines.append(line)
-    return "\n".join(lines)
+    name = page_name(path)
+
+    def labelled(match):
+        label = name if not match.start() else f"{name}_{anchor(match[2])}"
+        return f"{match[0]} {{#{label}}}"
+
+    pieces = re.split(r"(^```.*?^```$)", path.read_text("utf-8"),
+                      flags=re.S | re.M)
+    # Every second piece is a block of code.
+    text = "\0".join(pieces[::2])
+    text = re.sub(r"^(#{1,6}) +(.*?)[ \t]*$", labelled, text, flags=re.M)
+    text = LINK.sub(lambda m: link(path, m[1], m[2]), text)
+    codes = iter(pieces[1::2])
+    return re.sub("\0", lambda _: next(codes), text)
 
 
 if __name__ == "__main__":
