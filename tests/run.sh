@@ -52,7 +52,8 @@ install_packages gcc g++ gfortran libc6-dev make cmake pkg-config python3 \
     libcmocka-dev
 [ "$quick" ] || install_packages clang libomp-dev clang-format doxygen valgrind \
     libc6-dbg libblis-openmp-dev libblas-dev liblapack-dev \
-    abigail-tools dpkg-dev file libopenblas0
+    abigail-tools dpkg-dev file libopenblas0 \
+    python3-numpy python3-cffi luajit
 
 jobs=$(nproc)
 # OpenBLAS shall choose its kernels by itself; the tests of determinism name

@@ -179,7 +179,11 @@ static void test_exceptions_come_back()
     REQUIRE(throws_mine([&] { s.call(ebm_sampler_run, model, chains); }));
     ebm::follow(s, EBM_SAMPLER_STEP_SIZE,
                 [](std::size_t, std::size_t) { return 0.1; });
+    std::size_t cold = 0;
+    ebm::follow(s, EBM_SAMPLER_TEMPERATURE,
+                [&](std::size_t, std::size_t) { return ++cold, 0.1; });
     s.call(ebm_sampler_run, model, chains);
+    REQUIRE(cold == 5);
 
     ebm::transition jump = ebm::custom_transition(
         context, [](float *, const std::int32_t *, std::size_t, std::size_t,

@@ -263,6 +263,20 @@ test("what is needed lives, and the rest goes", function()
     assert(not watched[1], "a callback that nobody needs is still there")
 end)
 
+test("two settings follow two functions", function()
+    local model, chains, sampler = make(ebm.context_create())
+    local seen = { 0, 0 }
+    for i, key in ipairs({ ebm.SAMPLER_STEP_SIZE, ebm.SAMPLER_TEMPERATURE }) do
+        sampler:set_schedule_callback(key, function()
+            seen[i] = seen[i] + 1
+            return 0.1
+        end)
+        collectgarbage()
+    end
+    sampler:run(model, chains)
+    assert(seen[1] == 5 and seen[2] == 5)
+end)
+
 test("nothing is left", function()
     jit.flush() -- traces hold constants
     collectgarbage()

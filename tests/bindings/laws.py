@@ -272,6 +272,19 @@ def test_what_is_needed_lives_and_the_rest_goes():
     assert function() is None
 
 
+def test_two_settings_follow_two_functions():
+    context = ebm.context_create()
+    model, chains, sampler = make(context)
+    seen = []
+    for name in ("STEP_SIZE", "TEMPERATURE"):
+        sampler.set_schedule_callback(
+            getattr(ebm, f"SAMPLER_{name}"),
+            lambda step, steps, name=name: seen.append(name) or 0.1)
+        gc.collect()
+    sampler.run(model, chains)
+    assert seen == ["STEP_SIZE"] * 5 + ["TEMPERATURE"] * 5, seen
+
+
 def test_nothing_is_left():
     gc.collect()
     assert len(ebm.callbacks) == 0, dict(ebm.callbacks)

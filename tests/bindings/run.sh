@@ -50,6 +50,11 @@ luajit)
     ;;
 cpp)
     [ -n "$cxx" ] || skip "no C++ compiler"
+    for name in $(sed -n 's/^typedef struct ebm_\([a-z]*\) ebm_[a-z]*;/\1/p' \
+        "$include"/ebm/*.h); do
+        [ "$name" = context ] || grep -q "^ *X($name)" "$examples/cpp/ebm.hpp" ||
+            die "ebm.hpp does not know ebm_$name"
+    done
     compile "$cxx" -std=c++11 -Wpedantic -Wshadow -O1 "$examples/cpp/toy.cpp" \
         -o "$work/toy"
     sanitize=-fsanitize=address,undefined

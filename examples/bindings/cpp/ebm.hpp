@@ -174,6 +174,7 @@ template <class T> class handle;
     X(buffer)              \
     X(chains)              \
     X(check)               \
+    X(checkpoint)          \
     X(dataset)             \
     X(loss)                \
     X(model)               \

@@ -321,8 +321,10 @@ function Ebm:call(name, ...)
     end
     if handles[1] and #f.outputs == 0 then
         -- What an object was last given it may still call.
+        local place = table.concat({ name, tostring(values.key),
+            tostring(values.name) }, " ")
         table.remove(roots, 1)
-        handles[1].held.roots[name] = roots
+        handles[1].held.roots[place] = roots
     end
     if f.result ~= "ebm_status" and f.result ~= "void" then
         return self:returned(f, result, handles[1])

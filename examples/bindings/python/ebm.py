@@ -240,8 +240,9 @@ class Ebm:
             self.fail(result, context)
         if roots and not function.outputs:
             # What an object was last given it may still call.
+            place = name, values.get("key"), values.get("name")
             roots = [r for r in roots if r is not handles[0]._held.roots]
-            handles[0]._held.roots[name] = roots
+            handles[0]._held.roots[place] = roots
         if function.result not in ("ebm_status", "void"):
             return self.returned(function, result, handles)
         made = tuple(self.output(p, o, values, handles, roots)
