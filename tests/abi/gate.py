@@ -2,9 +2,9 @@
 
 Usage: gate.py LIBRARY [--include FOLDER] [--baseline FILE] [--store]
 
-Compares a shared library that was built with -g with the baseline beside
-this script, libebm-<machine>.abi, through libabigail. Whatever linked with
-the baseline's library must run with this one: nothing may be gone or changed.
+Compares a shared library of a Debug build by GCC with the baseline beside this
+script, libebm-<machine>.abi, through libabigail. Whatever linked with the
+baseline's library must run with this one: nothing may be gone or changed.
 What is added is allowed, and named, since it is not guarded before the next
 --store, which writes the baseline anew.
 
@@ -68,7 +68,8 @@ def describe(library, include, path):
     faults = []
     for name in sorted(exported(library)):
         if name not in parameters:
-            faults.append(f"{name}: no debug information")
+            faults.append(f"{name}: no debug information (or folded into an "
+                          "equal function, by optimisation)")
         elif declared.get(name, parameters[name]) != parameters[name]:
             faults.append(f"{name}: {declared[name]} parameters in the "
                           f"headers, {parameters[name]} read")
