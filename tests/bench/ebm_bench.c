@@ -1,13 +1,12 @@
 /*
- * ebm_bench: how long a piece of work takes.
+ * ebm_bench: how long pieces of work take.
  *
- *     ebm_bench --case NAME --threads T --repeat R
+ *     ebm_bench --list
+ *     ebm_bench --case NAME ... --threads T --repeat R [--json]
  *
- * prints one line of JSON a case. Each case runs once to warm up (workspace,
- * caches, threads) and then R times; the median is the figure to quote, the
- * minimum says how quiet the machine was. Memory a sample is what the case
- * added to the process's peak, by the samples of a run: the model, its
- * gradient and moments, and the workspace of all threads are in it.
+ * Each case runs once to warm up (workspace, caches, threads) and then R
+ * times; the median is the figure to quote, the minimum says how quiet the
+ * machine was. docs/performance.md says how to read the other columns.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <ctype.h>
@@ -20,14 +19,17 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "cases.h"
+#include "output.h"
 
-enum { EXIT_USAGE = 2, MAX_REPEAT = 100000 };
+enum { EXIT_USAGE = 2, MAX_REPEAT = 100000, MOST_NAMES = 64 };
 
 typedef struct settings {
-    const char *name; /* NULL: all cases */
-    long threads;     /* 0: the library's choice */
+    const char *names[MOST_NAMES]; /* none: all cases */
+    size_t name_count;
+    long threads; /* 0: the library's choice */
     long repeat;
+    int json;
+    int cold; /* no run to warm up */
 } settings;
 
 static void fail(int code, const char *format, ...)
@@ -48,11 +50,42 @@ void bench_try(const ebm_context *context, ebm_status status, const char *call)
              ebm_context_last_error(context));
 }
 
-static double now_ms(void)
+void *bench_zeros(const ebm_context *context, size_t size)
+{
+    void *memory = calloc(1, size);
+    if (memory == NULL)
+        bench_try(context, EBM_ERROR_MEMORY, "calloc");
+    return memory;
+}
+
+float *bench_uniform(ebm_context *context, size_t n, uint64_t seed)
+{
+    ebm_chains *noise = NULL;
+    float *x = bench_zeros(context, n * sizeof *x);
+    BENCH_TRY(ebm_chains_create(context, 1, 1, 1, n, seed, &noise));
+    BENCH_TRY(ebm_chains_init_uniform(noise, -1.0, 1.0));
+    memcpy(x, ebm_chains_states(noise), n * sizeof *x);
+    ebm_chains_destroy(noise);
+    return x;
+}
+
+double bench_now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+int bench_compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, bench_compare);
+    return (values[(n - 1) / 2] + values[n / 2]) / 2.0;
 }
 
 /* Of the whole process: the cases before this one count too, so memory is
@@ -64,23 +97,6 @@ static double peak_rss_mb(void)
     return (double)usage.ru_maxrss / 1024.0; /* Linux counts in KiB */
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void print_json_text(const char *text)
-{
-    putchar('"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            putchar('\\');
-        putchar((unsigned char)*text < ' ' ? ' ' : *text);
-    }
-    putchar('"');
-}
-
 static void run_case(const bench_case *bench, const settings *s)
 {
     ebm_context *context = NULL;
@@ -88,35 +104,33 @@ static void run_case(const bench_case *bench, const settings *s)
     if (s->threads > 0)
         BENCH_TRY(
             ebm_context_set(context, EBM_CONTEXT_THREADS, (double)s->threads));
-    double threads = 0.0;
-    BENCH_TRY(ebm_context_get(context, EBM_CONTEXT_THREADS, &threads));
+    bench_result result = {.bench = bench, .repeat = (size_t)s->repeat};
+    BENCH_TRY(ebm_context_get(context, EBM_CONTEXT_THREADS, &result.threads));
 
-    size_t repeat = (size_t)s->repeat;
-    double *ms = calloc(repeat, sizeof *ms);
-    if (ms == NULL)
-        fail(EXIT_FAILURE, "no memory for %zu times", repeat);
+    double *ms = bench_zeros(context, result.repeat * sizeof *ms);
     double before = peak_rss_mb();
-    void *work = bench->create(bench, context);
-    bench->run(work);
-    for (size_t i = 0; i < repeat; i++) {
-        double start = now_ms();
-        bench->run(work);
-        ms[i] = now_ms() - start;
+    void *work = bench->work->create(bench, context);
+    if (!s->cold)
+        bench->work->run(work);
+    for (size_t i = 0; i < result.repeat; i++) {
+        double start = bench_now_ms();
+        bench->work->run(work);
+        ms[i] = bench_now_ms() - start;
     }
-    qsort(ms, repeat, sizeof *ms, compare);
-    double median = (ms[(repeat - 1) / 2] + ms[repeat / 2]) / 2.0;
-
-    printf("{\"case\": \"%s\", \"threads\": %.0f, \"median_ms\": %.3f, "
-           "\"min_ms\": %.3f, \"peak_rss_mb\": %.1f, "
-           "\"peak_mb_per_sample\": %.2f, \"repeat\": %zu, "
-           "\"machinery\": ",
-           bench->name, threads, median, ms[0], peak_rss_mb(),
-           (peak_rss_mb() - before) / (double)bench_samples(bench), repeat);
-    print_json_text(ebm_context_machinery(context));
-    puts("}");
-    fflush(stdout);
-    bench->destroy(work);
+    result.median_ms = bench_median(ms, result.repeat);
+    result.min_ms = ms[0];
+    result.peak_rss_mb = peak_rss_mb();
+    result.mb_per_sample =
+        (result.peak_rss_mb - before) / (double)bench_samples(bench);
+    if (bench->work->count != NULL)
+        bench->work->count(work, &result.amount);
+    bench->work->destroy(work);
     free(ms);
+    /* Afterwards, so that its matrices do not count as the case's memory. */
+    if (result.amount.gflop > 0.0 && !bench->work->is_product && !s->cold)
+        result.gemm_gflops = bench_peak_gflops(context);
+    result.machinery = ebm_context_machinery(context);
+    (s->json ? bench_print_json : bench_print_row)(&result);
     ebm_context_destroy(context);
 }
 
@@ -132,11 +146,23 @@ static long parse_number(const char *option, const char *text, long most)
     return number;
 }
 
-static void list_cases(void)
+static const bench_case *find_case(const char *name)
 {
     for (size_t i = 0; i < bench_case_count; i++)
-        printf("%-22s %s\n", bench_cases[i].name, bench_cases[i].text);
+        if (strcmp(name, bench_cases[i].name) == 0)
+            return bench_cases + i;
+    fail(EXIT_USAGE, "--case: no case '%s'; see --list", name);
+    return NULL;
 }
+
+static const char help[] =
+    "Usage: ebm_bench [--case NAME ...] [--threads T] [--repeat R] [--json]\n"
+    "                 [--cold]\n"
+    "       ebm_bench --list [--json]\n\n"
+    "Prints a table, or with --json a line of JSON a case; without --case "
+    "all\n"
+    "but the large ones, which take minutes. With --cold nothing is run to\n"
+    "warm up, and the peak of matrix products is not measured.";
 
 static void parse(int argc, char **argv, settings *s)
 {
@@ -144,14 +170,19 @@ static void parse(int argc, char **argv, settings *s)
         {"case", required_argument, NULL, 'c'},
         {"threads", required_argument, NULL, 't'},
         {"repeat", required_argument, NULL, 'r'},
+        {"json", no_argument, NULL, 'j'},
+        {"cold", no_argument, NULL, 'C'},
         {"list", no_argument, NULL, 'l'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
+    int list = 0;
     for (int found;
          (found = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
         switch (found) {
         case 'c':
-            s->name = optarg;
+            if (s->name_count == MOST_NAMES)
+                fail(EXIT_USAGE, "--case: at most %d of them", MOST_NAMES);
+            s->names[s->name_count++] = optarg;
             break;
         case 't':
             s->threads = parse_number("threads", optarg, 1024);
@@ -159,13 +190,17 @@ static void parse(int argc, char **argv, settings *s)
         case 'r':
             s->repeat = parse_number("repeat", optarg, MAX_REPEAT);
             break;
+        case 'j':
+            s->json = 1;
+            break;
+        case 'C':
+            s->cold = 1;
+            break;
         case 'l':
-            list_cases();
-            exit(EXIT_SUCCESS);
+            list = 1;
+            break;
         case 'h':
-            puts("Usage: ebm_bench [--case NAME] [--threads T] [--repeat R]"
-                 " [--list]\n\nPrints one line of JSON a case; without --case"
-                 " all but train-*, which\ntake minutes.");
+            puts(help);
             exit(EXIT_SUCCESS);
         default: /* getopt_long has said what is wrong */
             exit(EXIT_USAGE);
@@ -173,21 +208,24 @@ static void parse(int argc, char **argv, settings *s)
     }
     if (optind < argc)
         fail(EXIT_USAGE, "'%s' is not an option", argv[optind]);
+    if (list) {
+        bench_print_list(s->json);
+        exit(EXIT_SUCCESS);
+    }
 }
 
 int main(int argc, char **argv)
 {
     settings s = {.repeat = 7};
     parse(argc, argv, &s);
-    int found = 0;
-    for (size_t i = 0; i < bench_case_count; i++) {
-        if (s.name == NULL ? !bench_cases[i].on_request
-                           : strcmp(s.name, bench_cases[i].name) == 0) {
-            run_case(&bench_cases[i], &s);
-            found = 1;
-        }
-    }
-    if (!found)
-        fail(EXIT_USAGE, "--case: no case '%s'; see --list", s.name);
+    for (size_t i = 0; i < s.name_count; i++)
+        find_case(s.names[i]);
+    if (!s.json)
+        bench_print_head();
+    for (size_t i = 0; i < s.name_count; i++)
+        run_case(find_case(s.names[i]), &s);
+    for (size_t i = 0; s.name_count == 0 && i < bench_case_count; i++)
+        if (!bench_cases[i].on_request)
+            run_case(bench_cases + i, &s);
     return EXIT_SUCCESS;
 }

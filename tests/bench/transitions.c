@@ -16,28 +16,17 @@ typedef struct images {
 static images *create(ebm_context *context, size_t side, size_t channels)
 {
     const size_t elements = (size_t)BATCH * side * side * channels;
-    images *w = calloc(1, sizeof *w);
-    ebm_chains *noise = NULL;
-    if (w == NULL)
-        bench_try(context, EBM_ERROR_MEMORY, "calloc");
+    images *w = bench_zeros(context, sizeof *w);
     w->context = context;
     w->side = side;
     w->channels = channels;
-    w->fresh = malloc(elements * sizeof *w->fresh);
-    w->x = malloc(elements * sizeof *w->x);
-    if (w->fresh == NULL || w->x == NULL)
-        bench_try(context, EBM_ERROR_MEMORY, "malloc");
-    /* Values do not matter here: uniform noise. */
-    BENCH_TRY(
-        ebm_chains_create(context, BATCH, side, side, channels, 3, &noise));
-    BENCH_TRY(ebm_chains_init_uniform(noise, -1.0, 1.0));
-    for (size_t i = 0; i < elements; i++)
-        w->fresh[i] = ebm_chains_states(noise)[i];
-    ebm_chains_destroy(noise);
+    /* Values do not matter here. */
+    w->fresh = bench_uniform(context, elements, 3);
+    w->x = bench_zeros(context, elements * sizeof *w->x);
     return w;
 }
 
-void bench_images_destroy(void *work)
+static void destroy(void *work)
 {
     images *w = work;
     ebm_transition_destroy(w->transition);
@@ -46,7 +35,7 @@ void bench_images_destroy(void *work)
     free(w);
 }
 
-void bench_images_run(void *work)
+static void run(void *work)
 {
     images *w = work;
     ebm_context *context = w->context;
@@ -57,7 +46,7 @@ void bench_images_run(void *work)
                                    w->side, w->channels, 1, 0, w->count++));
 }
 
-void *bench_elastic_create(const bench_case *bench, ebm_context *context)
+static void *create_elastic(const bench_case *bench, ebm_context *context)
 {
     (void)bench;
     images *w = create(context, 28, 1);
@@ -66,10 +55,20 @@ void *bench_elastic_create(const bench_case *bench, ebm_context *context)
     return w;
 }
 
-void *bench_simclr_create(const bench_case *bench, ebm_context *context)
+static void *create_simclr(const bench_case *bench, ebm_context *context)
 {
     (void)bench;
     images *w = create(context, 32, 3);
     BENCH_TRY(ebm_transition_create_preset(context, "simclr", &w->transition));
     return w;
 }
+
+static void count(const void *work, bench_amount *amount)
+{
+    (void)work;
+    amount->items = BATCH;
+    amount->item = "images";
+}
+
+const bench_work bench_elastic = {create_elastic, run, destroy, count, 0};
+const bench_work bench_simclr = {create_simclr, run, destroy, count, 0};
