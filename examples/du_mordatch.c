@@ -80,9 +80,11 @@ static ebm_status train_step(lesson *l)
 int main(int argc, char **argv)
 {
     const char *model = NULL;
+    resume stops = RESUME_INITIAL;
     const option_row own[] = {{"model", "FILE",
                                "sample from this model, do not train",
-                               .text = &model}};
+                               .text = &model},
+                              RESUME_OPTIONS(&stops)};
     settings s = settings_parse(
         argc, argv,
         "Trains an energy-based model on images of digits and writes what it\n"
@@ -91,6 +93,8 @@ int main(int argc, char **argv)
         own, sizeof own / sizeof own[0]);
 
     lesson l = lesson_begin(&s);
+    l.stops = &stops;
+    resume_check(&stops, model == NULL);
     ebm_status status = EBM_OK;
     lesson_check_pictures(&l); /* a wrong folder shows at once */
     if (model != NULL) {

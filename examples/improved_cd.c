@@ -143,6 +143,7 @@ static size_t end_snapshots(size_t last)
 
 int main(int argc, char **argv)
 {
+    resume stops = RESUME_INITIAL;
     const char *model = NULL, *preset = NULL, *variant = "paper";
     uint64_t width = 0, sample_steps = SAMPLE_STEPS;
     const option_row own[] = {
@@ -154,7 +155,8 @@ int main(int argc, char **argv)
         {"width", "W", "the preset's channels, 0 for its own",
          .number = &width, .maximum = 4096},
         {"sample-steps", "N", "steps of the new samples' chains",
-         .number = &sample_steps, .minimum = 1, .maximum = 1000000}};
+         .number = &sample_steps, .minimum = 1, .maximum = 1000000},
+        RESUME_OPTIONS(&stops)};
     settings s = settings_parse(
         argc, argv,
         "Trains an energy-based model on images of digits by maximum "
@@ -173,6 +175,8 @@ int main(int argc, char **argv)
     size_t shots = end_snapshots((size_t)sample_steps);
 
     lesson l = lesson_begin(&s);
+    l.stops = &stops;
+    resume_check(&stops, model == NULL);
     if (preset != NULL)
         l.recipe = &colour_recipe;
     ebm_status status = EBM_OK;

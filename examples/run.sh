@@ -1,7 +1,8 @@
 #!/bin/sh
 # From a bare Debian 12 to pictures of digits: installs what is missing,
-# builds the library, trains on the digits in examples/data, and writes
-# pictures into out/.
+# builds the library, draws from a model that comes trained (out/ready/, some
+# seconds), trains on the digits in examples/data, and writes pictures into
+# out/.
 #
 #     sh examples/run.sh                     1,000 iterations, about seven minutes
 #                                            on two cores
@@ -76,6 +77,14 @@ if [ "$trains" ] && [ -z "$again" ] && [ -f "$record" ] &&
     echo "$out/ already holds the result of this run, see $out/samples.png."
     echo "To train anew: sh examples/run.sh --again"
     exit 0
+fi
+
+# Pictures at once, from a model that was trained on these digits before.
+if [ "$trains" ]; then
+    echo "Drawing from a trained model into $out/ready/ ..."
+    build/examples/du_mordatch --data examples/data --out "$out/ready" \
+        --model examples/data/digits-plain.safetensors
+    echo "See $out/ready/samples.png and chain.png. Now the training:"
 fi
 
 # From here until a training is over there is no record, so that one which is

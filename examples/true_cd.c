@@ -58,6 +58,7 @@ typedef struct options {
     const char *kl, *model, *from;
     uint64_t steps, kl_steps, strip_steps;
     double redraw, ent_weight;
+    resume stops;
 } options;
 
 /* Chains begin at the data: the buffer is filled with digits, and what is
@@ -209,7 +210,8 @@ static settings parse(int argc, char **argv, options *o)
                    .kl_steps = 1,
                    .redraw = 0.1,
                    .ent_weight = 0.3,
-                   .strip_steps = 10000};
+                   .strip_steps = 10000,
+                   .stops = RESUME_INITIAL};
     const option_row own[] = {
         {"kl", "KIND", "the KL term: none, true or minimised", .text = &o->kl},
         {"steps", "N", "Langevin steps of an iteration", .number = &o->steps,
@@ -225,7 +227,8 @@ static settings parse(int argc, char **argv, options *o)
         {"model", "FILE", "a model of du_mordatch for a third strip",
          .text = &o->model},
         {"from", "FILE", "draw the strips of this model, do not train",
-         .text = &o->from}};
+         .text = &o->from},
+        RESUME_OPTIONS(&o->stops)};
     settings s = settings_parse(
         argc, argv,
         "Trains an energy-based model on images of digits by contrastive "
@@ -245,11 +248,25 @@ static settings parse(int argc, char **argv, options *o)
     return s;
 }
 
+/* What a run that goes on must have been begun with. */
+static void keep_options(options *o)
+{
+    resume *r = &o->stops;
+    resume_keep(r, "kl", (uint64_t)o->kl[0]); /* they differ in it */
+    resume_keep(r, "steps", o->steps);
+    resume_keep(r, "kl-steps", o->kl_steps);
+    resume_keep_real(r, "redraw", o->redraw);
+    resume_keep_real(r, "ent-weight", o->ent_weight);
+}
+
 int main(int argc, char **argv)
 {
     options o;
     settings s = parse(argc, argv, &o);
     lesson l = lesson_begin(&s);
+    l.stops = &o.stops;
+    keep_options(&o);
+    resume_check(&o.stops, o.from == NULL);
     ebm_model *other = NULL;
     ebm_status status = EBM_OK;
     check_writable(s.out, "strip_noise.png");

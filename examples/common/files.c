@@ -16,11 +16,18 @@ static char *copy_text(const char *text)
     return strcpy(try_allocate(strlen(text) + 1, 1), text);
 }
 
+static char *join_text(const char *first, const char *second)
+{
+    size_t length = strlen(first) + strlen(second) + 1;
+    char *text = try_allocate(length, 1);
+    snprintf(text, length, "%s%s", first, second);
+    return text;
+}
+
 static char *join_path(const char *folder, const char *name)
 {
-    size_t length = strlen(folder) + strlen(name) + 2;
-    char *path = try_allocate(length, 1);
-    snprintf(path, length, "%s/%s", folder, name);
+    char *part = join_text(folder, "/"), *path = join_text(part, name);
+    free(part);
     return path;
 }
 
@@ -54,21 +61,26 @@ void make_folder(const char *path)
 }
 
 /* The library writes a new file beside the old one and renames it, so that the
-   folder has to take one as well. */
-void check_writable(const char *folder, const char *name)
+   folder has to take one as well. Nothing is created to try: a program that is
+   killed meanwhile would leave an empty file. */
+void check_file_writable(const char *path)
 {
-    const char *path = path_in(folder, name);
     struct stat info;
-    int is_new = lstat(path, &info) != 0;
-    if (!is_new && stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+    char *folder = copy_text(path), *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[1] = '\0';
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         fail(EXIT_USAGE, "%s can not be written: it is not a regular file",
              path);
-    FILE *file = access(folder, W_OK | X_OK) == 0 ? fopen(path, "ab") : NULL;
-    if (file == NULL)
+    if (access(slash != NULL ? folder : ".", W_OK | X_OK) != 0 ||
+        (access(path, W_OK) != 0 && errno != ENOENT))
         fail(EXIT_USAGE, "%s can not be written: %s", path, strerror(errno));
-    fclose(file);
-    if (is_new)
-        remove(path);
+    free(folder);
+}
+
+void check_writable(const char *folder, const char *name)
+{
+    check_file_writable(path_in(folder, name));
 }
 
 /* Whether `name` is a better choice than `best`: training images before
@@ -164,10 +176,111 @@ void csv_open(csv_file *csv, const char *path, const char *const *columns,
     fputc('\n', csv->file);
 }
 
+/* %.9g, which csv_rounded() reads back. */
+enum { DIGITS = 9 };
+
+double csv_rounded(double value)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.*g", DIGITS, value);
+    return strtod(text, NULL);
+}
+
+static int is_header(const char *line, const char *const *columns,
+                     size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(columns[i]);
+        if (strncmp(line, columns[i], length) != 0 ||
+            line[length] != (i + 1 < count ? ',' : '\n'))
+            return 0;
+        line += length + 1;
+    }
+    return *line == '\0';
+}
+
+/* A whole line of so many numbers, the first of which is given. */
+static int is_row(const char *line, size_t number, double *values,
+                  size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *end;
+        values[i] = strtod(line, &end);
+        if (end == line || *end != (i + 1 < count ? ',' : '\n'))
+            return 0;
+        line = end + 1;
+    }
+    return *line == '\0' && values[0] == (double)number;
+}
+
+/* Reads the rows that stay; where they end. */
+static off_t read_rows(FILE *file, size_t columns, size_t rows, size_t *found,
+                       void (*row)(const double *values, void *user),
+                       void *user)
+{
+    char *line = NULL;
+    size_t room = 0;
+    double *values = try_allocate(columns, sizeof *values);
+    off_t end = ftello(file);
+    while (*found < rows && getline(&line, &room, file) >= 0 &&
+           is_row(line, *found + 1, values, columns)) {
+        row(values, user);
+        end = ftello(file);
+        ++*found;
+    }
+    free(values);
+    free(line);
+    return end;
+}
+
+/* The file at the end of its first line, when that is the header. */
+static FILE *open_table(const char *path, const char *const *columns,
+                        size_t count)
+{
+    char *line = NULL;
+    size_t room = 0;
+    FILE *file = fopen(path, "r+b");
+    if (file != NULL && (getline(&line, &room, file) < 0 ||
+                         !is_header(line, columns, count))) {
+        fclose(file);
+        file = NULL;
+    }
+    free(line);
+    return file;
+}
+
+size_t csv_resume(csv_file *csv, const char *path, const char *const *columns,
+                  size_t count, size_t rows,
+                  void (*row)(const double *values, void *user), void *user)
+{
+    size_t found = 0;
+    FILE *file = open_table(path, columns, count);
+    off_t end =
+        file != NULL ? read_rows(file, count, rows, &found, row, user) : 0;
+    if (found < rows) {
+        if (file != NULL)
+            fclose(file);
+        return found;
+    }
+    if (end < 0 || ftruncate(fileno(file), end) != 0 ||
+        fseeko(file, end, SEEK_SET) != 0)
+        fail(EXIT_RUN, "%s can not be cut back: %s", path, strerror(errno));
+    *csv = (csv_file){file, copy_text(path), count};
+    return found;
+}
+
+/* Not every place can be synced; what was written is there all the same. */
+void csv_sync(csv_file *csv)
+{
+    if (fsync(fileno(csv->file)) != 0 && errno != EINVAL && errno != EROFS)
+        fail(EXIT_RUN, "%s can not be written: %s", csv->path,
+             strerror(errno));
+}
+
 void csv_row(csv_file *csv, const double *values)
 {
     for (size_t i = 0; i < csv->columns; i++)
-        fprintf(csv->file, "%s%.9g", i > 0 ? "," : "", values[i]);
+        fprintf(csv->file, "%s%.*g", i > 0 ? "," : "", DIGITS, values[i]);
     fputc('\n', csv->file);
     fflush(csv->file);
 }
@@ -208,11 +321,17 @@ void npy_write(const char *path, const float *values, const size_t *shape,
     prefix[8] = (unsigned char)((length - PREFIX) & 0xff);
     prefix[9] = (unsigned char)((length - PREFIX) >> 8);
 
-    FILE *file = open_to_write(path);
+    /* Under another name until it is whole: whoever is killed leaves the old
+       file. */
+    char *part = join_text(path, ".part");
+    FILE *file = open_to_write(part);
     fwrite(prefix, 1, PREFIX, file);
     fprintf(file, "%-*s\n", (int)(length - PREFIX - 1), header);
     fwrite(values, sizeof *values, count, file);
-    close_written(file, path);
+    close_written(file, part);
+    if (rename(part, path) != 0)
+        fail(EXIT_RUN, "%s can not be written: %s", path, strerror(errno));
+    free(part);
 }
 
 ebm_status npy_write_buffer(const char *path, const ebm_buffer *buffer,

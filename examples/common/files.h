@@ -18,6 +18,9 @@ void make_folder(const char *path);
    minutes of work are over. Nothing in the folder changes. */
 void check_writable(const char *folder, const char *name);
 
+/* The same for a path of its own. */
+void check_file_writable(const char *path);
+
 /* "folder/name", good until the next call. */
 const char *path_in(const char *folder, const char *name);
 
@@ -51,6 +54,23 @@ void csv_open(csv_file *csv, const char *path, const char *const *columns,
               size_t count);
 void csv_row(csv_file *csv, const double *values);
 void csv_close(csv_file *csv);
+
+/*
+ * Goes on with a table that csv_open() began, after so many rows: what comes
+ * behind them, the torn line of a run that was killed perhaps, is cut off. The
+ * first column counts the rows from 1. Each row that stays is handed to `row`
+ * with the user's pointer. Returns how many there are; when there are fewer
+ * than `rows`, or no such table at all, nothing is opened or changed.
+ */
+size_t csv_resume(csv_file *csv, const char *path, const char *const *columns,
+                  size_t count, size_t rows,
+                  void (*row)(const double *values, void *user), void *user);
+
+/* What is written so far reaches the disk. */
+void csv_sync(csv_file *csv);
+
+/* A number as the table holds it, with the digits that are written. */
+double csv_rounded(double value);
 
 /* Writes a float array with the given shape for numpy.load(). */
 void npy_write(const char *path, const float *values, const size_t *shape,

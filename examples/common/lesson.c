@@ -71,8 +71,9 @@ void lesson_open_images(lesson *l)
 
 void lesson_build(lesson *l, size_t steps)
 {
-    static const char *const files[] = {"metrics.csv", "energies.png",
-                                        "model.safetensors", "buffer.npy"};
+    static const char *const files[] = {"metrics.csv", "timings.csv",
+                                        "energies.png", "model.safetensors",
+                                        "buffer.npy"};
     ebm_context *context = l->context;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         check_writable(l->s.out, files[i]);
@@ -80,7 +81,7 @@ void lesson_build(lesson *l, size_t steps)
         l->recipe->model(context, &l->s, l->height, l->width, l->channels);
     l->langevin = l->recipe->langevin(context, steps);
     l->adam = l->recipe->adam(context, l->model);
-    TRY(ebm_buffer_create(context, BUFFER_STATES, l->height, l->width,
+    TRY(ebm_buffer_create(context, l->s.buffer, l->height, l->width,
                           l->channels, l->s.seed, &l->buffer));
     TRY(ebm_buffer_set(l->buffer, EBM_BUFFER_POLICY, EBM_BUFFER_FIFO));
     TRY(ebm_chains_create(context, l->s.batch, l->height, l->width,
@@ -102,6 +103,16 @@ static const ebm_report *report_with_kl(const lesson *l)
                : NULL;
 }
 
+/* The metrics must be at least as far as a checkpoint, or it can not be
+   resumed: they reach the disk first. */
+static void save(lesson *l, metrics *log, int now)
+{
+    if (l->stops == NULL || !resume_is_due(l->stops, l, now))
+        return;
+    metrics_sync(log);
+    resume_save(l->stops, l);
+}
+
 static ebm_status run_iterations(lesson *l, lesson_step step, metrics *log)
 {
     ebm_context *context = l->context;
@@ -109,7 +120,7 @@ static ebm_status run_iterations(lesson *l, lesson_step step, metrics *log)
     const ebm_report *kl = report_with_kl(l);
     ebm_status status = EBM_OK;
     progress bar;
-    progress_begin(&bar, iterations);
+    progress_begin(&bar, iterations, l->done);
     while (l->done < iterations && !interrupted()) {
         status = step(l);
         if (status == EBM_ERROR_DIVERGED || status == EBM_ERROR_NON_FINITE)
@@ -121,8 +132,11 @@ static ebm_status run_iterations(lesson *l, lesson_step step, metrics *log)
         metrics_row(log, progress_seconds(&bar), l->report, kl, l->langevin,
                     l->adam, l->buffer);
         progress_update(&bar, ++l->done, l->e_pos, l->e_neg);
+        save(l, log, 0);
     }
     progress_end(&bar);
+    if (status == EBM_OK)
+        save(l, log, 1);
     return status;
 }
 
@@ -133,8 +147,14 @@ ebm_status lesson_train(lesson *l, lesson_step step)
     metrics log;
     double decay = 0.0;
     interrupt_catch();
+    if (l->stops != NULL)
+        resume_begin(l->stops, l);
     metrics_open(&log, context, out, (size_t)l->s.iterations,
-                 report_with_kl(l) != NULL);
+                 report_with_kl(l) != NULL, l->done);
+    if (l->done > 0) {
+        l->e_pos = log.e_pos[l->done - 1];
+        l->e_neg = log.e_neg[l->done - 1];
+    }
     ebm_status status = run_iterations(l, step, &log);
     if (interrupted())
         puts("interrupted: writing what is there");
@@ -142,6 +162,8 @@ ebm_status lesson_train(lesson *l, lesson_step step)
         fprintf(stderr, "error: diverged in iteration %zu: %s\n", l->done + 1,
                 ebm_context_last_error(context));
     metrics_close(&log, out);
+    if (l->stops != NULL)
+        resume_end(l->stops);
     /* Adam may keep an average of the weights, which samples better. */
     if (l->done > 0 &&
         ebm_optimizer_get(l->adam, EBM_OPTIMIZER_EMA_DECAY, &decay) ==

@@ -10,12 +10,14 @@
 #include <ebm/ebm.h>
 
 #include "recipe.h"
+#include "resume.h"
 #include "settings.h"
 
 enum { ZOOM = 3 }; /* of pictures */
 
 typedef struct lesson {
     settings s;
+    resume *stops; /* how the run can be stopped and go on, or NULL */
     ebm_context *context;
     const recipe *recipe; /* for digits, unless the program says otherwise */
     ebm_dataset *images;
@@ -49,7 +51,8 @@ void lesson_build(lesson *l, size_t steps);
 /* One iteration, as the program writes it. */
 typedef ebm_status (*lesson_step)(lesson *l);
 
-/* Trains until the iterations are over, Ctrl-C, or divergence, and saves model
+/* Trains until the iterations are over, Ctrl-C, or divergence, from where the
+   run had been stopped if the program resumes one, and saves model
    (with its averaged weights, when Adam keeps an average) and buffer. Returns
    the last status: what is there after a divergence is finite and worth
    keeping, since every call leaves its objects as they were when it fails. */

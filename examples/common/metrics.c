@@ -13,7 +13,6 @@
  */
 enum {
     ITERATION,
-    SECONDS,
     LOSS,
     E_POS,
     E_NEG,
@@ -35,20 +34,57 @@ enum {
 };
 
 static const char *const names[COLUMNS_WITH_KL] = {
-    "iteration",  "seconds",       "loss",         "e_pos",
-    "e_neg",      "e_pos_std",     "e_neg_std",    "gradient_norm",
-    "clipped",    "clamped_noise", "clamped_step", "buffer_states",
-    "buffer_age", "l_opt",         "l_ent",        "l_kl",
-    "near_copies"};
+    "iteration",     "loss",         "e_pos",         "e_neg",
+    "e_pos_std",     "e_neg_std",    "gradient_norm", "clipped",
+    "clamped_noise", "clamped_step", "buffer_states", "buffer_age",
+    "l_opt",         "l_ent",        "l_kl",          "near_copies"};
+
+static const char *const clock_names[] = {"iteration", "seconds"};
+enum { CLOCK_COLUMNS = sizeof clock_names / sizeof clock_names[0] };
+
+/* The plot shows the numbers of the table, to its last digit, so that a run
+   that was stopped draws the same one. */
+static void note_row(const double *row, void *user)
+{
+    metrics *m = user;
+    m->e_pos[m->count] = csv_rounded(row[E_POS]);
+    m->e_neg[m->count++] = csv_rounded(row[E_NEG]);
+}
+
+static void note_time(const double *row, void *user)
+{
+    metrics *m = user;
+    m->before = row[1];
+}
 
 void metrics_open(metrics *m, ebm_context *context, const char *folder,
-                  size_t iterations, int has_kl)
+                  size_t iterations, int has_kl, size_t done)
 {
+    size_t columns = has_kl ? COLUMNS_WITH_KL : COLUMNS;
+    const char *path = path_in(folder, "metrics.csv");
     *m = (metrics){.context = context};
     m->e_pos = try_allocate(iterations, sizeof *m->e_pos);
     m->e_neg = try_allocate(iterations, sizeof *m->e_neg);
-    csv_open(&m->csv, path_in(folder, "metrics.csv"), names,
-             has_kl ? COLUMNS_WITH_KL : COLUMNS);
+    if (done == 0) {
+        csv_open(&m->csv, path, names, columns);
+        csv_open(&m->clock, path_in(folder, "timings.csv"), clock_names,
+                 CLOCK_COLUMNS);
+        return;
+    }
+    if (csv_resume(&m->csv, path, names, columns, done, note_row, m) < done)
+        fail(EXIT_USAGE,
+             "--resume: %s has %zu rows, the checkpoint is at iteration %zu; "
+             "is --out the folder of that run?",
+             path, m->count, done);
+    path = path_in(folder, "timings.csv");
+    if (csv_resume(&m->clock, path, clock_names, CLOCK_COLUMNS, done,
+                   note_time, m) < done)
+        csv_open(&m->clock, path, clock_names, CLOCK_COLUMNS);
+}
+
+void metrics_sync(metrics *m)
+{
+    csv_sync(&m->csv);
 }
 
 static void measure_chains(ebm_context *context, const ebm_sampler *sampler,
@@ -111,11 +147,10 @@ void metrics_row(metrics *m, double seconds, const ebm_report *report,
         TRY(ebm_report_get(kl, EBM_REPORT_TOTAL, &more));
         row[LOSS] += more;
     }
-    m->e_pos[m->count] = row[E_POS];
-    m->e_neg[m->count] = row[E_NEG];
-    row[ITERATION] = (double)++m->count;
-    row[SECONDS] = seconds;
+    note_row(row, m);
+    row[ITERATION] = (double)m->count;
     csv_row(&m->csv, row);
+    csv_row(&m->clock, (double[]){(double)m->count, m->before + seconds});
 }
 
 void metrics_close(metrics *m, const char *folder)
@@ -125,6 +160,7 @@ void metrics_close(metrics *m, const char *folder)
         {"data", m->e_pos, {0.12f, 0.47f, 0.71f}},
         {"chains", m->e_neg, {0.84f, 0.37f, 0.05f}}};
     csv_close(&m->csv);
+    csv_close(&m->clock);
     TRY(plot_write(context, path_in(folder, "energies.png"), "mean energy",
                    "iteration", 1.0, series, 2, m->count));
     free(m->e_pos);

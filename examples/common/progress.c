@@ -17,9 +17,9 @@ double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-void progress_begin(progress *p, size_t total)
+void progress_begin(progress *p, size_t total, size_t done)
 {
-    *p = (progress){.total = total};
+    *p = (progress){.total = total, .drawn = done, .first = done};
     p->terminal = isatty(STDOUT_FILENO);
     p->start = seconds_now();
     p->last = p->start - redraw_seconds;
@@ -54,7 +54,7 @@ static void draw_bar(const progress *p, size_t done)
 void progress_update(progress *p, size_t done, double e_pos, double e_neg)
 {
     double now = seconds_now(), elapsed = now - p->start;
-    double speed = elapsed > 0.0 ? (double)done / elapsed : 0.0;
+    double speed = elapsed > 0.0 ? (double)(done - p->first) / elapsed : 0.0;
     size_t every = p->total < plain_lines ? 1 : p->total / plain_lines;
 
     if (p->terminal) {
@@ -63,7 +63,7 @@ void progress_update(progress *p, size_t done, double e_pos, double e_neg)
         p->last = now;
         draw_bar(p, done);
     } else {
-        if (done < p->total && done != 1 && done < p->drawn + every)
+        if (done < p->total && done != p->first + 1 && done < p->drawn + every)
             return;
         /* The first line comes at once and the others at round numbers. */
         p->drawn = done - done % every;

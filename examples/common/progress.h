@@ -10,6 +10,7 @@
 typedef struct progress {
     size_t total;
     size_t drawn; /* iterations at the last plain line */
+    size_t first; /* iterations before the beginning */
     double start; /* seconds on the clock at the beginning */
     double last;  /* ... and when the bar was last drawn */
     int terminal;
@@ -18,7 +19,8 @@ typedef struct progress {
 /* Seconds on a clock that nobody sets. */
 double seconds_now(void);
 
-void progress_begin(progress *p, size_t total);
+/* Begins, with so many iterations already over. */
+void progress_begin(progress *p, size_t total, size_t done);
 
 /* Says that `done` iterations are over, and the last energies. */
 void progress_update(progress *p, size_t done, double e_pos, double e_neg);

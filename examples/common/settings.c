@@ -8,7 +8,11 @@
 settings settings_parse(int argc, char **argv, const char *intro,
                         const option_row *own, size_t count)
 {
-    settings s = {.out = "out", .iterations = 1000, .batch = 128, .seed = 1};
+    settings s = {.out = "out",
+                  .iterations = 1000,
+                  .batch = 128,
+                  .seed = 1,
+                  .buffer = BUFFER_STATES};
     const option_row common[] = {
         {"data", "PATH", "IDX images, raw or gzip, or a folder of them",
          .text = &s.data},

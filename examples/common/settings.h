@@ -17,6 +17,7 @@ typedef struct settings {
     /* Of programs that can use another network: see colour.h. */
     const char *preset, *variant;
     uint64_t width;
+    size_t buffer; /* what the replay buffer holds */
 } settings;
 
 /* Reads the command line, the lesson's own options into the targets of their
