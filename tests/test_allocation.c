@@ -36,6 +36,7 @@ static const char *const elsewhere[] = {
     "ebm_transition_destroy",
     "ebm_check_destroy",
     "ebm_ais_destroy",
+    "ebm_checkpoint_destroy",
 };
 
 static test_folder files, pictures;
@@ -78,6 +79,7 @@ static int make_files(void **state)
     test_folder_make(&pictures);
     snprintf(sweep_folder_path, sizeof sweep_folder_path, "%s", pictures.path);
     test_folder_file(&files, "model", sweep_model_path);
+    test_folder_file(&files, "run", sweep_run_path);
     test_folder_file(&files, "idx", sweep_idx_path);
     test_folder_file(&files, "cifar", sweep_cifar_path);
     test_folder_file(&files, "out", sweep_out_path);
@@ -99,6 +101,12 @@ static int make_files(void **state)
     ebm_model_destroy(model);
     ebm_network_destroy(net);
     ebm_context_destroy(context);
+    world *w = sweep_world();
+    assert_ok(ebm_sampler_run(w->mala, w->model, w->chains));
+    assert_ok(ebm_buffer_fill_uniform(w->buffer, 3, 0, 1));
+    assert_ok(ebm_checkpoint_set_number(w->run, "other", 8));
+    assert_ok(ebm_checkpoint_save(w->run, sweep_run_path));
+    sweep_end(w, 0);
     return 0;
 }
 
@@ -193,6 +201,12 @@ static void data(void **state)
     sweep(sweep_data);
 }
 
+static void checkpoints(void **state)
+{
+    (void)state;
+    sweep(sweep_checkpoints);
+}
+
 /* Without memory, and all that they need was made before. */
 static void quiet(void (*calls)(world *w))
 {
@@ -219,6 +233,7 @@ static void quiet_calls(void **state)
     quiet(sweep_quiet_models);
     quiet(sweep_quiet_chains);
     quiet(sweep_quiet_data);
+    quiet(sweep_quiet_checkpoints);
 }
 
 /* A context that can not be made has no text, and there is nothing yet that it
@@ -279,13 +294,10 @@ static void no_call_is_left_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(models),
-        cmocka_unit_test(networks),
-        cmocka_unit_test(chains),
-        cmocka_unit_test(data),
-        cmocka_unit_test(quiet_calls),
-        cmocka_unit_test(contexts),
-        cmocka_unit_test(no_call_is_left_out),
+        cmocka_unit_test(models),      cmocka_unit_test(networks),
+        cmocka_unit_test(chains),      cmocka_unit_test(data),
+        cmocka_unit_test(checkpoints), cmocka_unit_test(quiet_calls),
+        cmocka_unit_test(contexts),    cmocka_unit_test(no_call_is_left_out),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

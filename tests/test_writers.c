@@ -23,6 +23,7 @@ typedef struct materials {
     test_allocator memory;
     ebm_context *context;
     ebm_model *network, *composition;
+    ebm_checkpoint *run;
     float x[48];
 } materials;
 
@@ -47,6 +48,11 @@ static ebm_status write_grid(const materials *m, const char *path)
                                 1);
 }
 
+static ebm_status write_checkpoint(const materials *m, const char *path)
+{
+    return ebm_checkpoint_save(m->run, path);
+}
+
 static const struct writer {
     const char *name;
     ebm_status (*write)(const materials *m, const char *path);
@@ -55,6 +61,7 @@ static const struct writer {
     {"ebm_model_save, a composition", write_composition},
     {"ebm_image_write_png", write_png},
     {"ebm_image_write_grid", write_grid},
+    {"ebm_checkpoint_save", write_checkpoint},
 };
 
 static void make(materials *m)
@@ -63,10 +70,13 @@ static void make(materials *m)
     m->context = test_context(&m->memory);
     m->network = test_make_model(m->context, test_nets + ALL_KINDS);
     assert_ok(ebm_model_create_tempered(m->network, 2, &m->composition));
+    assert_ok(ebm_checkpoint_create(m->context, &m->run));
+    assert_ok(ebm_checkpoint_add_model(m->run, "model", m->network));
 }
 
 static void unmake(materials *m)
 {
+    ebm_checkpoint_destroy(m->run);
     ebm_model_destroy(m->composition);
     ebm_model_destroy(m->network);
     ebm_context_destroy(m->context);

@@ -148,6 +148,17 @@ static void add_results(uint64_t *hash, const ebm_check *check,
         ADD_KEYS(hash, ebm_ais_get_result, ais, (ebm_ais_direction)way);
 }
 
+static void add_checkpoint(uint64_t *hash, const ebm_checkpoint *checkpoint)
+{
+    static const char *const names[] = {"iteration", "other"};
+    for (size_t i = 0; i < TEST_COUNT(names); i++) {
+        uint64_t value = 0;
+        add_word(hash, (uint64_t)ebm_checkpoint_get_number(checkpoint,
+                                                           names[i], &value));
+        add_word(hash, value);
+    }
+}
+
 /* Handles that are nothing answer with their status. */
 static void add_made(uint64_t *hash, const sweep_made *made)
 {
@@ -164,6 +175,7 @@ static void add_made(uint64_t *hash, const sweep_made *made)
     add_dataset(hash, made->dataset);
     add_transition(hash, made->transition, 1);
     add_results(hash, made->check, made->ais);
+    add_checkpoint(hash, made->checkpoint);
 }
 
 uint64_t sweep_hash(const world *w)
@@ -192,6 +204,7 @@ uint64_t sweep_hash(const world *w)
     add_transition(&hash, w->flip, 1);
     add_transition(&hash, w->elastic, !w->jumps_count);
     add_results(&hash, w->check, w->ais);
+    add_checkpoint(&hash, w->run);
     add_made(&hash, &w->made);
     add(&hash, w->f, sizeof w->f);
     add(&hash, w->d, sizeof w->d);

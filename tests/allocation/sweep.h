@@ -28,6 +28,7 @@ typedef struct sweep_made {
     ebm_transition *transition;
     ebm_check *check;
     ebm_ais *ais;
+    ebm_checkpoint *checkpoint;
 } sweep_made;
 
 typedef struct world {
@@ -48,6 +49,7 @@ typedef struct world {
     ebm_transition *flip, *elastic;
     ebm_check *check;
     ebm_ais *ais;
+    ebm_checkpoint *run; /* of what training has, and a number */
     test_quadratic quadratic;
     /* A transition counts what it acted on, for a call that failed afterwards
        too: then these counters are no part of the comparison. */
@@ -74,13 +76,14 @@ typedef struct sweep_row {
 
 /* A table for each room; the last row is all zero. */
 extern const sweep_row sweep_models[], sweep_networks[], sweep_chains[],
-    sweep_data[];
+    sweep_data[], sweep_checkpoints[];
 
 /* Calls that take no memory, all of a room in one function, each within one
    of these. They must succeed while memory has run out for good. */
 void sweep_quiet_models(world *w);
 void sweep_quiet_chains(world *w);
 void sweep_quiet_data(world *w);
+void sweep_quiet_checkpoints(world *w);
 #define QUIET(name, ...)                                       \
     do {                                                       \
         size_t quiet_before = sweep_note(w, #name);            \
@@ -103,10 +106,10 @@ extern float sweep_x[CHAINS * SIZE];
 extern int32_t sweep_labels[CHAINS];
 extern double sweep_series[2 * 16];
 
-/* Files: a model, images as IDX and CIFAR-10, a folder of pictures; and where
-   calls may write. */
-extern char sweep_model_path[300], sweep_idx_path[300], sweep_cifar_path[300],
-    sweep_folder_path[300], sweep_out_path[300];
+/* Files: a model, a checkpoint of another moment, images as IDX and CIFAR-10,
+   a folder of pictures; and where calls may write. */
+extern char sweep_model_path[300], sweep_run_path[300], sweep_idx_path[300],
+    sweep_cifar_path[300], sweep_folder_path[300], sweep_out_path[300];
 
 world *sweep_world(void);
 /* Destroys all, while memory has run out for good if `starved`; everything

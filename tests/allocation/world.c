@@ -4,8 +4,8 @@
 float sweep_x[CHAINS * SIZE];
 int32_t sweep_labels[CHAINS];
 double sweep_series[2 * 16];
-char sweep_model_path[300], sweep_idx_path[300], sweep_cifar_path[300],
-    sweep_folder_path[300], sweep_out_path[300];
+char sweep_model_path[300], sweep_run_path[300], sweep_idx_path[300],
+    sweep_cifar_path[300], sweep_folder_path[300], sweep_out_path[300];
 
 static uint64_t nothing[64];
 
@@ -15,7 +15,7 @@ static void make_nothing(sweep_made *made)
     NO_ONE(context), NO_ONE(model), NO_ONE(network), NO_ONE(preset);
     NO_ONE(chains), NO_ONE(sampler), NO_ONE(buffer), NO_ONE(loss);
     NO_ONE(report), NO_ONE(optimizer), NO_ONE(dataset), NO_ONE(transition);
-    NO_ONE(check), NO_ONE(ais);
+    NO_ONE(check), NO_ONE(ais), NO_ONE(checkpoint);
 }
 
 static void build_models(world *w)
@@ -86,6 +86,18 @@ static void build_training(world *w)
                                         1, 8, &w->folder));
 }
 
+static void build_checkpoint(world *w)
+{
+    assert_ok(ebm_checkpoint_create(w->context, &w->run));
+    assert_ok(ebm_checkpoint_add_model(w->run, "model", w->model));
+    assert_ok(ebm_checkpoint_add_optimizer(w->run, "adam", w->optimizer));
+    assert_ok(ebm_checkpoint_add_buffer(w->run, "buffer", w->buffer));
+    assert_ok(ebm_checkpoint_add_chains(w->run, "chains", w->chains));
+    assert_ok(ebm_checkpoint_add_dataset(w->run, "data", w->dataset));
+    assert_ok(ebm_checkpoint_add_sampler(w->run, "mala", w->mala));
+    assert_ok(ebm_checkpoint_set_number(w->run, "iteration", 7));
+}
+
 world *sweep_world(void)
 {
     world *w = test_memory(sizeof *w);
@@ -94,6 +106,7 @@ world *sweep_world(void)
     build_models(w);
     build_samplers(w);
     build_training(w);
+    build_checkpoint(w);
     make_nothing(&w->made);
     memset(w->f, 0x55, sizeof w->f);
     memset(w->d, 0x55, sizeof w->d);
@@ -119,6 +132,7 @@ static void end_made(const sweep_made *made)
     ebm_transition_destroy(made->transition);
     ebm_check_destroy(made->check);
     ebm_ais_destroy(made->ais);
+    ebm_checkpoint_destroy(made->checkpoint);
 }
 
 void sweep_end(world *w, int starved)
@@ -147,6 +161,7 @@ void sweep_end(world *w, int starved)
     ebm_transition_destroy(w->elastic);
     ebm_check_destroy(w->check);
     ebm_ais_destroy(w->ais);
+    ebm_checkpoint_destroy(w->run);
     assert_no_leaks(&w->memory);
     free(w);
 }
