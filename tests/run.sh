@@ -49,10 +49,10 @@ begin packages
 # (gfortran: openblas.pc names its library for static links.)
 install_packages gcc g++ gfortran libc6-dev make cmake pkg-config python3 \
     libopenblas-openmp-dev libsleef-dev zlib1g-dev libpng-dev libjansson-dev \
-    libcmocka-dev
+    libcmocka-dev dpkg-dev file libopenblas0
 [ "$quick" ] || install_packages clang libomp-dev clang-format doxygen valgrind \
     libc6-dbg libblis-openmp-dev libblas-dev liblapack-dev \
-    abigail-tools dpkg-dev file libopenblas0 \
+    abigail-tools \
     python3-numpy python3-cffi luajit
 
 jobs=$(nproc)

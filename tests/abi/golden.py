@@ -87,7 +87,8 @@ def main():
     store = sys.argv[3:] == ["--store"]
     include = pathlib.Path(sys.argv[1]) / "include"
     right = agrees(HERE / "options.txt",
-                   "object [its kind] key name ebm_option_kind minimum maximum initial",
+                   "object [its kind] key name ebm_option_kind minimum maximum "
+                   "initial",
                    options(include, pathlib.Path(sys.argv[2])), store)
     right &= agrees(HERE / "enumerators.txt", "enumeration enumerator value",
                     enumerators(include), store)

@@ -26,6 +26,10 @@ die() {
 quiet() {
     "$@" >"$log" 2>&1 || die "failed: $*"
 }
+not_here() {
+    say "not installed: this needs root, a mount namespace and overlayfs"
+    exit 77
+}
 refused() { # refused MESSAGE COMMAND...
     message=$1
     shift
@@ -37,11 +41,12 @@ refused() { # refused MESSAGE COMMAND...
 use() {
     cover=$work/cover
     mkdir "$cover"
-    mount -t tmpfs none "$cover"
+    mount -t tmpfs none "$cover" || not_here
     for folder in usr etc var; do
         mkdir "$cover/$folder" "$cover/$folder.work"
         mount -t overlay none -o "lowerdir=/$folder" \
-            -o "upperdir=$cover/$folder,workdir=$cover/$folder.work" "/$folder"
+            -o "upperdir=$cover/$folder,workdir=$cover/$folder.work" \
+            "/$folder" || not_here
     done
     refused "$runtime.*not installed" dpkg -i "$work"/libebm-dev_*.deb
     quiet dpkg -i "$work/$runtime"_*.deb "$work"/libebm-dev_*.deb
@@ -172,7 +177,6 @@ fi
 
 if ! unshare -m true >"$log" 2>&1; then
     cat "$log"
-    say "not installed: this needs root and a mount namespace"
-    exit 77
+    not_here
 fi
 unshare -m sh "$0" "$@" use "$work"
