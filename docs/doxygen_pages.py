@@ -11,6 +11,8 @@ import pathlib
 import re
 import sys
 
+# Folders of pages, and a page, as INPUT of the Doxyfile has them.
+MANUAL = {"docs", "examples", "examples/bindings", "CONTRIBUTING.md"}
 LINK = re.compile(r"(?<!!)\[((?:[^][]|\[[^]]*\])*)\]\(([^()\s]+)\)")
 
 
@@ -40,7 +42,7 @@ def link(path, text, target):
         other = (top / path.parent / name).resolve().relative_to(top)
     if other.suffix == ".h" and other.parts[0] == "include":
         return f"[{text}](@ref {other.name})"
-    if other.suffix != ".md":
+    if other.suffix != ".md" or not {str(other), str(other.parent)} & MANUAL:
         return text
     label = page_name(other) + (f"_{place}" if place else "")
     return f"[{text}](@ref {label})"
