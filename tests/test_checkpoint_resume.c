@@ -2,6 +2,7 @@
  * A run that stops, and goes on elsewhere, gives the bits of one that did not
  * stop: whatever it is made of, wherever it stops, on any number of threads.
  */
+#include "apart.h"
 #include "model_file.h"
 #include "training.h"
 
@@ -205,6 +206,58 @@ static void test_marks_and_large_numbers(void **state)
     remove(model_path);
 }
 
+/* A model's tensors are those of its own file, which other tests compare with
+   PyTorch, and an optimizer's have the same shapes. */
+static void test_tensors_are_those_of_a_model_file(void **state)
+{
+    (void)state;
+    static const size_t which[] = {1, 4, 5, 6}; /* energies of all kinds */
+    for (size_t i = 0; i < TEST_COUNT(which); i++) {
+        test_run run = test_run_begin(test_recipes + which[i],
+                                      test_context_threads(1), SEED);
+        size_t size, compared = 0;
+        test_run_train(&run, 2);
+        test_run_save(&run, model_path);
+        unsigned char *bytes = test_slurp(model_path, &size);
+        test_apart run_file = test_take_apart(bytes, size);
+        free(bytes);
+        assert_ok(ebm_model_save(run.model, model_path));
+        bytes = test_slurp(model_path, &size);
+        test_apart model_file = test_take_apart(bytes, size);
+        free(bytes);
+
+        const char *key;
+        json_t *entry;
+        json_object_foreach(model_file.root, key, entry)
+        {
+            char name[80], first[80];
+            if (!strcmp(key, "__metadata__"))
+                continue;
+            snprintf(name, sizeof name, "model.%s", key);
+            snprintf(first, sizeof first, "optimizer.first.%s", key);
+            json_t *offsets = json_object_get(entry, "data_offsets");
+            json_t *shape = json_object_get(entry, "shape");
+            json_t *same = json_object_get(run_file.root, name);
+            json_t *moment = json_object_get(run_file.root, first);
+            assert_non_null(same);
+            assert_true(json_equal(shape, json_object_get(same, "shape")));
+            assert_memory_equal(
+                test_tensor(&run_file, name), test_tensor(&model_file, key),
+                json_integer_value(json_array_get(offsets, 1)) -
+                    json_integer_value(json_array_get(offsets, 0)));
+            if (!strstr(key, "weight_"))
+                assert_true(
+                    json_equal(shape, json_object_get(moment, "shape")));
+            compared++;
+        }
+        assert_true(compared >= 4);
+        test_put_together(&run_file, model_path);
+        test_put_together(&model_file, model_path);
+        test_run_end(&run);
+    }
+    remove(model_path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +267,7 @@ int main(void)
         TEST_WITH_FOLDER(test_other_chains_lose_their_slots),
         TEST_WITH_FOLDER(test_a_swapped_average_stays_swapped),
         TEST_WITH_FOLDER(test_marks_and_large_numbers),
+        TEST_WITH_FOLDER(test_tensors_are_those_of_a_model_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * Checkpoints that were damaged, or made to do harm, or are of another run: a
  * status that says what is wrong, and every object as it was.
  */
+#include "apart.h"
 #include "model_file.h"
 #include "training.h"
 
@@ -9,57 +10,7 @@ enum { SEED = 3 };
 
 static char other_path[300];
 
-/* ---- Files in parts ---------------------------------------------------- */
-
-typedef struct taken_apart {
-    json_t *root, *metadata, *objects;
-    unsigned char *data;
-    size_t size;
-} taken_apart;
-
-static taken_apart take_apart(const unsigned char *bytes, size_t size)
-{
-    taken_apart t = {0};
-    uint64_t length = 0;
-    for (int i = 0; i < 8; i++)
-        length |= (uint64_t)bytes[i] << (8 * i);
-    t.root = json_loadb((const char *)bytes + 8, length, 0, NULL);
-    assert_non_null(t.root);
-    t.metadata = json_object_get(t.root, "__metadata__");
-    t.objects = json_loads(
-        json_string_value(json_object_get(t.metadata, "libebm.objects")), 0,
-        NULL);
-    t.size = size - 8 - length;
-    t.data = test_memory(t.size + 64);
-    memcpy(t.data, bytes + 8 + length, t.size);
-    return t;
-}
-
-/* Puts it together again at model_path and frees it. */
-static void put_together(taken_apart *t)
-{
-    if (t->objects) {
-        char *objects = json_dumps(t->objects, JSON_REAL_PRECISION(17));
-        json_object_set_new(t->metadata, "libebm.objects",
-                            json_string(objects));
-        free(objects);
-    }
-    char *header = json_dumps(t->root, JSON_COMPACT);
-    size_t length = strlen(header);
-    unsigned char *bytes = test_memory(8 + length + t->size);
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)((uint64_t)length >> (8 * i));
-    memcpy(bytes + 8, header, length);
-    memcpy(bytes + 8 + length, t->data, t->size);
-    test_file_write(model_path, bytes, 8 + length + t->size);
-    free(bytes);
-    free(header);
-    free(t->data);
-    json_decref(t->objects);
-    json_decref(t->root);
-}
-
-static json_t *object(taken_apart *t, const char *name)
+static json_t *object(test_apart *t, const char *name)
 {
     size_t i;
     json_t *entry;
@@ -72,21 +23,13 @@ static json_t *object(taken_apart *t, const char *name)
     return NULL;
 }
 
-static void set_text(taken_apart *t, const char *name, const char *key,
+static void set_text(test_apart *t, const char *name, const char *key,
                      const char *value)
 {
     json_object_set_new(object(t, name), key, json_string(value));
 }
 
-/* Where a tensor begins. */
-static unsigned char *tensor(taken_apart *t, const char *name)
-{
-    json_t *offsets =
-        json_object_get(json_object_get(t->root, name), "data_offsets");
-    return t->data + json_integer_value(json_array_get(offsets, 0));
-}
-
-static void set_entry(taken_apart *t, const char *name, const char *key,
+static void set_entry(test_apart *t, const char *name, const char *key,
                       json_t *value)
 {
     json_object_set_new(json_object_get(t->root, name), key, value);
@@ -94,222 +37,222 @@ static void set_entry(taken_apart *t, const char *name, const char *key,
 
 /* ---- What may be wrong with one ---------------------------------------- */
 
-static void version(taken_apart *t)
+static void version(test_apart *t)
 {
     json_object_set_new(t->metadata, "libebm.checkpoint", json_string("2"));
 }
 
-static void no_version(taken_apart *t)
+static void no_version(test_apart *t)
 {
     json_object_del(t->metadata, "libebm.checkpoint");
 }
 
-static void unknown_metadata(taken_apart *t)
+static void unknown_metadata(test_apart *t)
 {
     json_object_set_new(t->metadata, "libebm.more", json_string("1"));
 }
 
-static void no_numbers(taken_apart *t)
+static void no_numbers(test_apart *t)
 {
     json_object_del(t->metadata, "libebm.numbers");
 }
 
-static void bad_number(taken_apart *t)
+static void bad_number(test_apart *t)
 {
     json_object_set_new(t->metadata, "libebm.numbers",
                         json_string("{\"iteration\":\"07\"}"));
 }
 
-static void bad_number_name(taken_apart *t)
+static void bad_number_name(test_apart *t)
 {
     json_object_set_new(t->metadata, "libebm.numbers",
                         json_string("{\"a.b\":\"7\"}"));
 }
 
-static void duplicate_key(taken_apart *t)
+static void duplicate_key(test_apart *t)
 {
     json_object_set_new(t->metadata, "libebm.numbers",
                         json_string("{\"a\":\"7\",\"a\":\"8\"}"));
 }
 
-static void no_array(taken_apart *t)
+static void no_array(test_apart *t)
 {
     json_object_set_new(t->metadata, "libebm.objects", json_string("{}"));
     json_decref(t->objects);
     t->objects = NULL;
 }
 
-static void kind(taken_apart *t)
+static void kind(test_apart *t)
 {
     set_text(t, "buffer", "kind", "chains");
 }
 
-static void name(taken_apart *t)
+static void name(test_apart *t)
 {
     set_text(t, "buffer", "name", "buffet");
 }
 
-static void one_less(taken_apart *t)
+static void one_less(test_apart *t)
 {
     json_array_remove(t->objects, 0);
 }
 
-static void one_twice(taken_apart *t)
+static void one_twice(test_apart *t)
 {
     json_array_set(t->objects, 0, json_array_get(t->objects, 1));
 }
 
-static void missing_key(taken_apart *t)
+static void missing_key(test_apart *t)
 {
     json_object_del(object(t, "buffer"), "draws");
 }
 
-static void more_keys(taken_apart *t)
+static void more_keys(test_apart *t)
 {
     set_text(t, "buffer", "mood", "1");
 }
 
-static void number_as_number(taken_apart *t)
+static void number_as_number(test_apart *t)
 {
     json_object_set_new(object(t, "buffer"), "draws", json_integer(3));
 }
 
-static void number_too_large(taken_apart *t)
+static void number_too_large(test_apart *t)
 {
     set_text(t, "buffer", "draws", "18446744073709551616");
 }
 
-static void negative_number(taken_apart *t)
+static void negative_number(test_apart *t)
 {
     set_text(t, "buffer", "draws", "-1");
 }
 
-static void text_as_real(taken_apart *t)
+static void text_as_real(test_apart *t)
 {
     set_text(t, "sampler", "step_size", "0.1");
 }
 
-static void capacity(taken_apart *t)
+static void capacity(test_apart *t)
 {
     set_text(t, "buffer", "capacity", "25");
 }
 
-static void too_many_states(taken_apart *t)
+static void too_many_states(test_apart *t)
 {
     set_text(t, "buffer", "count", "25");
 }
 
-static void huge_count(taken_apart *t)
+static void huge_count(test_apart *t)
 {
     set_text(t, "buffer", "count", "18446744073709551615");
 }
 
-static void fewer_states(taken_apart *t)
+static void fewer_states(test_apart *t)
 {
     set_text(t, "buffer", "count", "7");
 }
 
-static void source(taken_apart *t)
+static void source(test_apart *t)
 {
     set_text(t, "buffer", "source", "4");
 }
 
-static void source_law(taken_apart *t)
+static void source_law(test_apart *t)
 {
     json_object_set_new(object(t, "buffer"), "source_a", json_real(9));
 }
 
-static void source_of_data(taken_apart *t)
+static void source_of_data(test_apart *t)
 {
     set_text(t, "buffer", "source", "3");
 }
 
-static void order_twice(taken_apart *t)
+static void order_twice(test_apart *t)
 {
-    unsigned char *order = tensor(t, "buffer.order");
+    unsigned char *order = test_tensor(t, "buffer.order");
     memcpy(order, order + 8, 8);
 }
 
-static void order_outside(taken_apart *t)
+static void order_outside(test_apart *t)
 {
-    memset(tensor(t, "buffer.order"), 0x7f, 8);
+    memset(test_tensor(t, "buffer.order"), 0x7f, 8);
 }
 
-static void origin(taken_apart *t)
+static void origin(test_apart *t)
 {
-    tensor(t, "buffer.origins")[0] = 4;
+    test_tensor(t, "buffer.origins")[0] = 4;
 }
 
-static void chain_origin(taken_apart *t)
+static void chain_origin(test_apart *t)
 {
-    memset(tensor(t, "chains.origins"), 0xff, 4);
+    memset(test_tensor(t, "chains.origins"), 0xff, 4);
 }
 
-static void state_of_nan(taken_apart *t)
+static void state_of_nan(test_apart *t)
 {
-    memset(tensor(t, "buffer.states"), 0xff, 4);
+    memset(test_tensor(t, "buffer.states"), 0xff, 4);
 }
 
-static void parameter_of_nan(taken_apart *t)
+static void parameter_of_nan(test_apart *t)
 {
-    memset(tensor(t, "model.0.weight"), 0xff, 4);
+    memset(test_tensor(t, "model.0.weight"), 0xff, 4);
 }
 
-static void slot(taken_apart *t)
+static void slot(test_apart *t)
 {
-    unsigned char *slots = tensor(t, "chains.slots");
+    unsigned char *slots = test_tensor(t, "chains.slots");
     memset(slots, 0, 8);
     slots[0] = 24;
     set_text(t, "chains", "drawn_from", "buffer");
 }
 
-static void link_to_chains(taken_apart *t)
+static void link_to_chains(test_apart *t)
 {
     set_text(t, "chains", "drawn_from", "chains");
 }
 
-static void no_link(taken_apart *t)
+static void no_link(test_apart *t)
 {
     json_object_del(object(t, "chains"), "drawn_from");
 }
 
-static void steps(taken_apart *t)
+static void steps(test_apart *t)
 {
     set_text(t, "chains", "steps", "18446744073709551000");
 }
 
-static void first_stream(taken_apart *t)
+static void first_stream(test_apart *t)
 {
     set_text(t, "chains", "first_stream", "17592186044416");
 }
 
-static void position(taken_apart *t)
+static void position(test_apart *t)
 {
     set_text(t, "data", "position", "21");
 }
 
-static void epoch(taken_apart *t)
+static void epoch(test_apart *t)
 {
     set_text(t, "data", "epoch", "17592186044417");
 }
 
-static void second_moment(taken_apart *t)
+static void second_moment(test_apart *t)
 {
-    tensor(t, "optimizer.second.0.weight")[3] |= 0x80;
+    test_tensor(t, "optimizer.second.0.weight")[3] |= 0x80;
 }
 
-static void swapped(taken_apart *t)
+static void swapped(test_apart *t)
 {
     set_text(t, "optimizer", "has_average", "0");
     set_text(t, "optimizer", "swapped", "1");
 }
 
-static void no_average(taken_apart *t)
+static void no_average(test_apart *t)
 {
     set_text(t, "optimizer", "has_average", "0");
 }
 
-static void layers(taken_apart *t)
+static void layers(test_apart *t)
 {
     json_t *network =
         json_array_get(json_object_get(object(t, "model"), "networks"), 0);
@@ -317,59 +260,59 @@ static void layers(taken_apart *t)
     json_object_set_new(layer, "kind", json_string("relu"));
 }
 
-static void step_size(taken_apart *t)
+static void step_size(test_apart *t)
 {
     json_object_set_new(object(t, "sampler"), "step_size", json_real(-1));
 }
 
-static void missing_tensor(taken_apart *t)
+static void missing_tensor(test_apart *t)
 {
     json_object_del(t->root, "chains.ages");
 }
 
 /* Under another name all of the data is still covered. */
-static void renamed_tensor(taken_apart *t)
+static void renamed_tensor(test_apart *t)
 {
     json_object_set(t->root, "chains.sages",
                     json_object_get(t->root, "chains.ages"));
     json_object_del(t->root, "chains.ages");
 }
 
-static void tensor_of_nothing(taken_apart *t)
+static void tensor_of_nothing(test_apart *t)
 {
     json_object_set_new(t->root, "more",
                         json_pack("{s:s,s:[i],s:[i,i]}", "dtype", "F32",
                                   "shape", 0, "data_offsets", 0, 0));
 }
 
-static void dtype(taken_apart *t)
+static void dtype(test_apart *t)
 {
     set_entry(t, "buffer.labels", "dtype", json_string("F32"));
 }
 
-static void shape(taken_apart *t)
+static void shape(test_apart *t)
 {
     set_entry(t, "chains.states", "shape", json_pack("[i,i]", 6, 36));
 }
 
-static void entry_key(taken_apart *t)
+static void entry_key(test_apart *t)
 {
     set_entry(t, "chains.states", "more", json_integer(1));
 }
 
-static void overlap(taken_apart *t)
+static void overlap(test_apart *t)
 {
     json_t *first = json_object_get(json_object_get(t->root, "buffer.ages"),
                                     "data_offsets");
     set_entry(t, "buffer.written", "data_offsets", json_deep_copy(first));
 }
 
-static void offsets_backwards(taken_apart *t)
+static void offsets_backwards(test_apart *t)
 {
     set_entry(t, "buffer.ages", "data_offsets", json_pack("[i,i]", 8, 0));
 }
 
-static void more_data(taken_apart *t)
+static void more_data(test_apart *t)
 {
     memset(t->data + t->size, 0, 8);
     t->size += 8;
@@ -377,7 +320,7 @@ static void more_data(taken_apart *t)
 
 typedef struct fault {
     const char *what;
-    void (*damage)(taken_apart *t);
+    void (*damage)(test_apart *t);
     ebm_status status;
     const char *word; /* of the text */
 } fault;
@@ -514,9 +457,9 @@ static void test_damaged_files(void **state)
     unsigned char *bytes = make_file(&plain, &size);
     target t = make_target(&plain);
     for (size_t i = 0; i < TEST_COUNT(faults); i++) {
-        taken_apart file = take_apart(bytes, size);
+        test_apart file = test_take_apart(bytes, size);
         faults[i].damage(&file);
-        put_together(&file);
+        test_put_together(&file, model_path);
         ebm_status status = ebm_checkpoint_load(t.run.checkpoint, model_path);
         if (status != faults[i].status)
             print_message("%s:\n", faults[i].what);
@@ -524,8 +467,8 @@ static void test_damaged_files(void **state)
         assert_untouched(&t);
     }
     /* And none of this was due to the taking apart. */
-    taken_apart file = take_apart(bytes, size);
-    put_together(&file);
+    test_apart file = test_take_apart(bytes, size);
+    test_put_together(&file, model_path);
     assert_ok(ebm_checkpoint_load(t.run.checkpoint, model_path));
     end_target(&t);
     free(bytes);
