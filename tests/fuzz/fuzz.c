@@ -267,3 +267,17 @@ void fuzz_check_floats(const float *x, size_t n, double minimum,
         FUZZ_CHECK(isfinite(x[i]) && (double)x[i] >= minimum &&
                    (double)x[i] <= maximum);
 }
+
+void fuzz_repair_header(unsigned char *data, size_t size)
+{
+    size_t end = 0, i;
+    if (size < 10)
+        return;
+    for (i = 8; i < size && data[i] >= ' ' && data[i] < 0x7f; i++)
+        if (data[i] == '}')
+            end = i + 1;
+    while (end && end < i && data[end] == ' ')
+        end++;
+    for (i = 0; i < 8; i++)
+        data[i] = (unsigned char)(i < 4 ? (end - 8) >> (8 * i) : 0);
+}

@@ -66,6 +66,10 @@ size_t fuzz_inflated(const uint8_t *data, size_t size);
 size_t fuzz_gzip(const void *data, size_t size, unsigned char *out,
                  size_t room);
 
+/* The header's length of a safetensors file: up to the last brace of what
+   looks like text. */
+void fuzz_repair_header(unsigned char *data, size_t size);
+
 /* Unsigned 32-bit numbers, high byte first. */
 void fuzz_put_big(unsigned char *bytes, uint32_t word);
 uint32_t fuzz_get_big(const unsigned char *bytes);

@@ -169,17 +169,7 @@ size_t fuzz_seed(size_t index, unsigned char *out)
     return size;
 }
 
-/* The header's length: up to the last brace of what looks like text. */
 void fuzz_repair(unsigned char *data, size_t size)
 {
-    size_t end = 0, i;
-    if (size < 10)
-        return;
-    for (i = 8; i < size && data[i] >= ' ' && data[i] < 0x7f; i++)
-        if (data[i] == '}')
-            end = i + 1;
-    while (end && end < i && data[end] == ' ')
-        end++;
-    for (i = 0; i < 8; i++)
-        data[i] = (unsigned char)(i < 4 ? (end - 8) >> (8 * i) : 0);
+    fuzz_repair_header(data, size);
 }

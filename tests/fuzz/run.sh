@@ -41,7 +41,7 @@ CC=clang CXX=clang++ cmake -S . -B "$build" -DEBM_WERROR=ON \
     -DEBM_SANITIZE=address,undefined,fuzzer-no-link >/dev/null
 cmake --build "$build" --target ebm_fuzz --parallel "$(nproc)" >/dev/null
 
-[ $# -gt 0 ] || set -- idx cifar png model options
+[ $# -gt 0 ] || set -- idx cifar png model checkpoint options
 failed=
 for parser in "$@"; do
     corpus=$build/corpus/$parser
