@@ -55,6 +55,17 @@ install_packages gcc g++ gfortran libc6-dev make cmake pkg-config python3 \
     abigail-tools \
     python3-numpy python3-cffi luajit
 
+# (Node's binding stands on koffi, which Debian does not have. Where npm is
+# absent too, Debian's brings 350 packages along.)
+if [ -z "$quick" ]; then
+    command -v npm >/dev/null 2>&1 || install_packages nodejs npm
+    export NODE_PATH="$PWD/build-test/node/node_modules"
+    mkdir -p build-test/node
+    cp examples/bindings/node/package.json build-test/node/
+    npm install --prefix build-test/node --no-package-lock --no-audit \
+        --no-fund --ignore-scripts
+fi
+
 jobs=$(nproc)
 # OpenBLAS shall choose its kernels by itself; the tests of determinism name
 # others where they need them.

@@ -285,6 +285,41 @@ def test_two_settings_follow_two_functions():
     assert seen == ["STEP_SIZE"] * 5 + ["TEMPERATURE"] * 5, seen
 
 
+def test_all_memory_is_given_back():
+    """In any order, and whatever views and callbacks were about."""
+    blocks = {}
+
+    @ebm.ffi.callback("void *(size_t, size_t, void *)")
+    def allocate(size, alignment, user):
+        block = ebm.ffi.new("char[]", size + alignment)
+        start = int(ebm.ffi.cast("uintptr_t", block))
+        start += -start % alignment
+        blocks[start] = block
+        return ebm.ffi.cast("void *", start)
+
+    @ebm.ffi.callback("void (void *, size_t, void *)")
+    def release(memory, size, user):
+        del blocks[int(ebm.ffi.cast("uintptr_t", memory))]
+
+    allocator = ebm.ffi.new("ebm_allocator *", {
+        "struct_size": ebm.ffi.sizeof("ebm_allocator"),
+        "allocate": allocate, "release": release})
+    generator = random.Random(2)
+    for _ in range(20):
+        context = ebm.context_create_with(allocator)
+        context.set(ebm.CONTEXT_THREADS, 1)
+        model, chains, sampler = make(context)
+        sampler.run(model, chains)
+        parts = [context, model, chains, sampler, chains.states(),
+                 model.create_negated()]
+        assert blocks
+        del context, model, chains, sampler
+        while parts:
+            del parts[generator.randrange(len(parts))]
+        gc.collect()
+        assert not blocks
+
+
 def test_nothing_is_left():
     gc.collect()
     assert len(ebm.callbacks) == 0, dict(ebm.callbacks)

@@ -84,7 +84,8 @@ class Parameter:
             "list" if stars == "*const *" else
             "text" if self.base == "char" and constant else
             "array" if self.base in DTYPES else
-            "struct" if self.base in ("ebm_energy_ops", "ebm_allocator") else
+            "energy" if self.base == "ebm_energy_ops" else
+            "raw" if self.base == "ebm_allocator" else
             "handle")
 
 
@@ -298,9 +299,9 @@ class Ebm:
     def convert(self, p, value, length, roots):
         """The C arguments for one of ours."""
         ffi = self.ffi
-        if p.kind == "number":
+        if p.kind in ("number", "raw"):
             return [value]
-        if p.kind in ("callback", "struct") and value is not None:
+        if p.kind in ("callback", "energy") and value is not None:
             return self.convert_callback(p, value, roots)
         if value is None:
             return [ffi.NULL] + [ffi.NULL] * (p.kind == "callback")
