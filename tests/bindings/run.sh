@@ -57,12 +57,12 @@ cpp)
     done
     compile "$cxx" -std=c++11 -Wpedantic -Wshadow -O1 "$examples/cpp/toy.cpp" \
         -o "$work/toy"
-    sanitize=-fsanitize=address,undefined
+    sanitize=-fsanitize=address
     echo 'int main() {}' >"$work/empty.cpp"
     "$cxx" $sanitize "$work/empty.cpp" -o "$work/empty" 2>/dev/null &&
         "$work/empty" || sanitize=
     # shellcheck disable=SC2086
-    compile "$cxx" -std=c++11 -Wpedantic -Wshadow -g -O1 $sanitize \
+    compile "$cxx" -std=c++11 -Wpedantic -Wshadow -g $sanitize \
         "$here/laws.cpp" -o "$work/laws"
     toy=$work/toy laws=$work/laws
     ;;
