@@ -91,6 +91,8 @@ static void test_types()
     REQUIRE(b.read(ebm_sampler_get, EBM_SAMPLER_STEPS) == 5.0);
     REQUIRE(fails(EBM_ERROR_HANDLE, "",
                   [&] { a.call(ebm_sampler_set, EBM_SAMPLER_STEPS, 1); }));
+    ebm::sampler c(std::move(b));
+    REQUIRE(b.get() == nullptr && c.get() != nullptr);
 }
 
 static void test_nothing_is_copied()
@@ -165,7 +167,9 @@ static void test_exceptions_come_back()
     REQUIRE((seen == std::vector<std::size_t>{2, 4, 5}));
     ebm::observe(s, 1,
                  [](std::size_t, const ebm_chains *) { throw mine{&mark}; });
+    std::uint64_t steps = chains.call(ebm_chains_step_count);
     REQUIRE(throws_mine([&] { s.call(ebm_sampler_run, model, chains); }));
+    REQUIRE(chains.call(ebm_chains_step_count) == steps + 1);
     /* A call in a callback, which fails in its turn. */
     ebm::observe(s, 1, [&](std::size_t, const ebm_chains *) {
         chains.call(ebm_chains_init_normal, 0.0, 1.0);

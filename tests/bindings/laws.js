@@ -158,6 +158,9 @@ const tests = {
       floats(16, 0)));
 
     const [model, chains, sampler] = make(context);
+    sampler.set_observer(1, fail);
+    isMine(() => sampler.run(model, chains));
+    assert.strictEqual(chains.step_count(), 1); // it ended there and then
     for (const [attach, key] of [["set_observer", 1],
       ["set_schedule_callback", ebm.SAMPLER_STEP_SIZE]]) {
       sampler[attach](key, fail);
@@ -245,16 +248,18 @@ const tests = {
       watched = new WeakRef(energy_grad);
       const [model, chains, sampler] = make(context, { energy_grad });
       const whole = model.create_negated(), states = chains.states();
+      const raw = chains.held.pointer;
       context.close();
       model.close();
       chains.close();
-      return { whole, states, sampler, first: states[0] };
+      return { whole, states, sampler, raw, first: states[0] };
     })();
     await collect();
     const energy = floats(3, 0);
     parts.whole.energy(floats(6, 1), null, 3, energy);
     assert.deepStrictEqual([...energy], [-1, -1, -1]);
     assert.strictEqual(parts.states[0], parts.first);
+    assert.strictEqual(ebm.native.ebm_chains_count(parts.raw), 8);
     fails("EBM_ERROR_RANGE", "steps = -1",
       () => parts.sampler.set(ebm.SAMPLER_STEPS, -1));
     assert(watched.deref());
@@ -262,6 +267,19 @@ const tests = {
     parts.whole = null;
     await collect();
     assert(!watched.deref(), "a callback that nobody needs is still there");
+  },
+
+  async "what is collected is destroyed"() {
+    if (!fs.existsSync("/proc/self/statm"))
+      return;
+    const pages = () =>
+      Number(fs.readFileSync("/proc/self/statm", "utf8").split(" ")[0]);
+    const before = pages();
+    for (let i = 0; i < 60; i++) { // 16 MB each
+      ebm.context_create().buffer_create(2e6, 1, 1, 2, 1);
+      await collect();
+    }
+    assert((pages() - before) * 4096 < 300e6, "handles are not destroyed");
   },
 
   async "nothing is left"() {

@@ -166,6 +166,9 @@ test("errors come back as themselves", function()
     assert(raises(m.hessian_vector, m, x, nil, 8, x, floats(16, 0)) == mine)
 
     local model, chains, sampler = make(context)
+    sampler:set_observer(1, fail)
+    assert(raises(sampler.run, sampler, model, chains) == mine)
+    assert(chains:step_count() == 1) -- the call ended there and then
     local function runs_again(attach, key)
         attach(sampler, key, fail)
         assert(raises(sampler.run, sampler, model, chains) == mine)
@@ -243,7 +246,7 @@ test("what is needed lives, and the rest goes", function()
     local model, chains, sampler = make(context, { energy_grad = energy_grad })
     local whole = model:create_negated()
     local states = chains:states()
-    local first = states[0]
+    local first, raw = states[0], chains.held.pointer
     context:close()
     model:close()
     chains:close()
@@ -253,6 +256,7 @@ test("what is needed lives, and the rest goes", function()
     local x, energy = floats(6, 1), floats(3, 0)
     whole:energy(x, nil, 3, energy)
     assert(energy[2] == -1 and states[0] == first)
+    assert(ebm.lib.ebm_chains_count(raw) == 8, "a pointer lost its owner")
     fails("EBM_ERROR_RANGE", "steps = -1", sampler.set, sampler,
         ebm.SAMPLER_STEPS, -1)
     assert(watched[1])
@@ -275,6 +279,25 @@ test("two settings follow two functions", function()
     end
     sampler:run(model, chains)
     assert(seen[1] == 5 and seen[2] == 5)
+end)
+
+-- Virtual memory of this process, in pages.
+local function pages()
+    local file = io.open("/proc/self/statm")
+    return file and tonumber(file:read("*a"):match("^%d+"))
+end
+
+test("what is collected is destroyed", function()
+    if not pages() then
+        return
+    end
+    local before = pages()
+    for _ = 1, 60 do -- 16 MB each
+        ebm.context_create():buffer_create(2e6, 1, 1, 2, 1)
+        collectgarbage()
+        collectgarbage()
+    end
+    assert((pages() - before) * 4096 < 300e6, "handles are not destroyed")
 end)
 
 test("nothing is left", function()

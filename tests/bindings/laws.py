@@ -196,6 +196,12 @@ def test_exceptions_come_back_as_themselves():
     assert raises(Mine, sampler.run, nan, chains) is mine
     context.set_log(None)
 
+    # The call ends there and then.
+    model, chains, sampler = make(context)
+    sampler.set_observer(1, fail)
+    assert raises(Mine, sampler.run, model, chains) is mine
+    assert chains.step_count() == 1
+
     # Of all kinds, and from calls within callbacks too.
     def stop(*_):
         raise KeyboardInterrupt
@@ -318,6 +324,19 @@ def test_all_memory_is_given_back():
             del parts[generator.randrange(len(parts))]
         gc.collect()
         assert not blocks
+
+    # A view is reason enough to live.
+    chains = ebm.context_create_with(allocator).chains_create(8, 1, 1, 2, 7)
+    chains.init_normal(0.0, 1.0)
+    view = chains.states()[2:4]
+    kept = view.copy()
+    chains.close()
+    del chains
+    gc.collect()
+    assert blocks and (view == kept).all()
+    del view
+    gc.collect()
+    assert not blocks
 
 
 def test_nothing_is_left():
