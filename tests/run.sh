@@ -1,12 +1,12 @@
 #!/bin/sh
 # Installs what is missing, builds, and runs every test.
 #
-#     sh tests/run.sh          all of it, about half an hour on two cores
+#     sh tests/run.sh          all of it, about 25 minutes on two cores
 #     sh tests/run.sh --quick  gcc and every test once
 #
 # Builds are kept in build-test/, so a second run compiles only what changed.
 # To run a part by hand: ctest --test-dir build-test/gcc -L short
-# (labels: short, long, check, valgrind).
+# (labels: short, long, check, threads, valgrind).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -51,8 +51,8 @@ install_packages gcc g++ gfortran libc6-dev make cmake pkg-config python3 \
     libopenblas-openmp-dev libsleef-dev zlib1g-dev libpng-dev libjansson-dev \
     libcmocka-dev dpkg-dev file libopenblas0
 [ "$quick" ] || install_packages clang libomp-dev clang-format doxygen valgrind \
-    libc6-dbg libblis-openmp-dev libblas-dev liblapack-dev \
-    abigail-tools \
+    libc6-dbg libopenblas0-serial libblis-openmp-dev libblas-dev \
+    liblapack-dev abigail-tools \
     python3-numpy python3-cffi luajit
 
 # (Node's binding stands on koffi, which Debian does not have. Where npm is
@@ -109,21 +109,49 @@ CC=gcc CXX=g++ configure abi -DCMAKE_BUILD_TYPE=Debug
 cmake --build build-test/abi --parallel "$jobs" --target ebm ebm_static
 run abi --tests-regex '^check\.(abi|canary)$'
 
+# What each further step adds. The statistical laws of samplers are looked at
+# once, above: they take most of the time of all tests, and what a compiler or
+# another BLAS may break, the other tests see.
+laws='_law$'
+
+# Another compiler: its warnings, its code, its OpenMP. Documents, floors and
+# bindings are the same for it.
 begin "clang, Release"
 CC=clang CXX=clang++ build clang -DCMAKE_BUILD_TYPE=Release
-run clang
+run clang --exclude-regex "$laws|^check\.(docs|floors|bindings|torch|bench)"
 
+# What is read or written beyond a block, leaked, or undefined.
 begin "address and undefined-behaviour sanitizers"
 CC=gcc CXX=g++ build sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DEBM_SANITIZE=address,undefined
-UBSAN_OPTIONS=print_stacktrace=1 run sanitize
+UBSAN_OPTIONS=print_stacktrace=1 run sanitize \
+    --exclude-regex "$laws|^check\.(docs|floors|headers|bench)"
 
+# The same by clang, which checks more, on inputs that it searches for.
+begin "fuzzing, some seconds a parser"
+sh tests/fuzz/run.sh
+
+# Races. With clang's OpenMP and its tool Archer the sanitizer knows what a
+# parallel loop waits for, which it does not of gcc's. OpenBLAS is the serial
+# build, found by path and not by Debian's alternatives: the OpenMP build's
+# own threads would have to be known too.
+begin "thread sanitizer"
+CC=clang CXX=clang++ configure tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    -DEBM_SANITIZE=thread -DEBM_EXAMPLES=OFF -DEBM_BENCHMARKS=OFF
+cmake --build build-test/tsan --parallel "$jobs" --target ebm_thread_tests
+serial=/usr/lib/$(gcc -print-multiarch)/openblas-serial
+LD_LIBRARY_PATH=$serial TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
+    run tsan --label-regex threads
+
+# What is used before it was written, which no sanitizer of gcc sees.
 begin "valgrind"
 run gcc --label-regex valgrind
 
+# What differs is matrix products, eigenvalues, and how programs are linked.
 begin "another BLAS: BLIS, and the pkg-config module blas"
 for blas in blis blas; do
     CC=gcc CXX=g++ build "$blas" -DCMAKE_BUILD_TYPE=Release \
         -DEBM_BLAS="$blas" -DEBM_EXAMPLES=OFF -DEBM_BENCHMARKS=OFF
-    run "$blas" --label-regex 'short|long|check'
+    run "$blas" --label-exclude valgrind --exclude-regex \
+        "$laws|^fuzz|^test_allocation|^check\.(docs|floors|headers|bindings)"
 done

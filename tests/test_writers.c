@@ -120,7 +120,7 @@ static int mount_small(void)
     static int apart = -1;
     if (apart < 0)
         apart = !unshare(CLONE_NEWNS) &&
-                !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+                !mount("none", "/", "none", MS_REC | MS_PRIVATE, "");
     return apart && !mount("tmpfs", folder.path, "tmpfs", 0, "size=128k");
 }
 
@@ -222,7 +222,7 @@ static void forbid(void)
 static void permit(void)
 {
     assert_int_equal(is_mounted
-                         ? mount(NULL, folder.path, NULL, MS_REMOUNT, NULL)
+                         ? mount("tmpfs", folder.path, "tmpfs", MS_REMOUNT, "")
                          : chmod(folder.path, 0755),
                      0);
 }

@@ -187,24 +187,47 @@ const char *fuzz_file(int number, const void *data, size_t size)
     return files[number].path;
 }
 
-static char folder[80], picture[100];
+static char folder[80], picture[100], target[100];
 
 static void remove_folder(void)
 {
     unlink(picture);
+    unlink(target);
     rmdir(folder);
+}
+
+/* In memory where that is possible. */
+static void make_folder(void)
+{
+    if (folder[0])
+        return;
+    snprintf(folder, sizeof folder, "%s/ebm-fuzz-XXXXXX",
+             access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+    FUZZ_CHECK(mkdtemp(folder));
+    snprintf(picture, sizeof picture, "%s/picture.png", folder);
+    snprintf(target, sizeof target, "%s/target", folder);
+    atexit(remove_folder);
+}
+
+const char *fuzz_target(void)
+{
+    make_folder();
+    return target;
+}
+
+size_t fuzz_target_read(unsigned char *out)
+{
+    FILE *file = fopen(target, "rb");
+    FUZZ_CHECK(file);
+    size_t size = fread(out, 1, FUZZ_ROOM, file);
+    FUZZ_CHECK(size < FUZZ_ROOM);
+    fclose(file);
+    return size;
 }
 
 const char *fuzz_folder(const void *data, size_t size)
 {
-    if (!folder[0]) {
-        /* In memory where that is possible. */
-        snprintf(folder, sizeof folder, "%s/ebm-fuzz-XXXXXX",
-                 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
-        FUZZ_CHECK(mkdtemp(folder));
-        snprintf(picture, sizeof picture, "%s/picture.png", folder);
-        atexit(remove_folder);
-    }
+    make_folder();
     int descriptor = open(picture, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     FUZZ_CHECK(descriptor >= 0);
     fill(descriptor, data, size);

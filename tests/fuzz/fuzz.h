@@ -58,6 +58,11 @@ const char *fuzz_file(int number, const void *data, size_t size);
 /* A folder with the one file picture.png. Returns the folder's path. */
 const char *fuzz_folder(const void *data, size_t size);
 
+/* Where a harness may have the library write, and what was written there:
+   bytes in out[FUZZ_ROOM]; returns the length. */
+const char *fuzz_target(void);
+size_t fuzz_target_read(unsigned char *out);
+
 /* Bytes that come out of gzip data until they end or break, or `size` where
    that is more. */
 size_t fuzz_inflated(const uint8_t *data, size_t size);

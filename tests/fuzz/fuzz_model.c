@@ -2,10 +2,7 @@
  * Model files. What loads has finite parameters, computes, and comes back the
  * same after a save.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fuzz.h"
 
@@ -27,15 +24,10 @@ static void compare(const ebm_model *model, const ebm_model *again)
 
 static void save_and_load(ebm_context *context, const ebm_model *model)
 {
-    char path[] = "/dev/shm/ebm-fuzz-model-XXXXXX";
     ebm_model *again = NULL;
-    int descriptor = mkstemp(path);
-    if (descriptor < 0)
-        return;
-    close(descriptor);
+    const char *path = fuzz_target();
     FUZZ_CHECK(ebm_model_save(model, path) == EBM_OK);
     FUZZ_CHECK(ebm_model_load(context, path, &again) == EBM_OK);
-    unlink(path);
     compare(model, again);
     ebm_model_destroy(again);
 }
@@ -148,25 +140,16 @@ static ebm_model *make_composition(ebm_context *context)
 
 size_t fuzz_seed(size_t index, unsigned char *out)
 {
-    char path[] = "/tmp/ebm-fuzz-seed-XXXXXX";
     ebm_context *context = NULL;
     if (index > 5)
         return 0;
-    int descriptor = mkstemp(path);
-    FUZZ_CHECK(descriptor >= 0);
-    close(descriptor);
     FUZZ_CHECK(ebm_context_create(&context) == EBM_OK);
     ebm_model *model =
         index < 5 ? make_network(context, index) : make_composition(context);
-    FUZZ_CHECK(ebm_model_save(model, path) == EBM_OK);
+    FUZZ_CHECK(ebm_model_save(model, fuzz_target()) == EBM_OK);
     ebm_model_destroy(model);
     ebm_context_destroy(context);
-    FILE *file = fopen(path, "rb");
-    FUZZ_CHECK(file);
-    size_t size = fread(out, 1, FUZZ_ROOM, file);
-    fclose(file);
-    unlink(path);
-    return size;
+    return fuzz_target_read(out);
 }
 
 void fuzz_repair(unsigned char *data, size_t size)

@@ -14,7 +14,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-seconds=8
+seconds=5
 case ${1-} in
 --long)
     seconds=600
