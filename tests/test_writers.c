@@ -213,8 +213,8 @@ static int is_mounted;
 
 static void forbid(void)
 {
-    assert_int_equal(is_mounted ? mount(NULL, folder.path, NULL,
-                                        MS_REMOUNT | MS_RDONLY, NULL)
+    assert_int_equal(is_mounted ? mount("tmpfs", folder.path, "tmpfs",
+                                        MS_REMOUNT | MS_RDONLY, "")
                                 : chmod(folder.path, 0555),
                      0);
 }

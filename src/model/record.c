@@ -38,7 +38,7 @@ static void visit_view(const leaf_record *r, const ebm_layer *layer,
 {
     const ebm_layer_view *view =
         number < EBM_LAYER_VIEWS ? layer->views + number
-                                 : layer->states + number - EBM_LAYER_VIEWS;
+                                 : layer->states + (number - EBM_LAYER_VIEWS);
     char name[EBM_RECORD_NAME], whole[2 * EBM_RECORD_NAME];
     ebm_layer_view_name(layer, view, name, sizeof name);
     snprintf(whole, sizeof whole, "%s%s", r->prefix, name);

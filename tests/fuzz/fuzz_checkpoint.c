@@ -56,7 +56,8 @@ static void collect(ebm_context *context, run *r)
 static run make(ebm_context *context, ebm_buffer_policy policy)
 {
     const float x[SAMPLES * SIDE * SIDE] = {0.5f, -0.5f, 0.25f};
-    run r = {NULL};
+    run r;
+    memset(&r, 0, sizeof r);
     make_model(context, &r);
     MAKE(ebm_dataset_create_array(context, x, NULL, SAMPLES, SIDE, SIDE, 1, 1,
                                   &r.data));
