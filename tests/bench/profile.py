@@ -28,7 +28,7 @@ KINDS = (
     ("products: clearing", "gemm_beta"),
     ("products: packing", "gemm.*copy|gemm.*tcopy|pack"),
     ("products", "gemm|gemv|bli_|dot_k|axpy"),
-    ("convolution's matrices", "im2col|col2im|winograd|tile"),
+    ("convolution's matrices", "im2col|col2im|winograd|gather"),
     ("activations", "swish|exp|softplus|relu|square|multiply|sigmoid"),
     ("norms, attention, pools", "norm|softmax|pool|channel|attend|combine"),
     ("noise and update", "normal|langevin|philox|log|sin|cos|uniform"),
