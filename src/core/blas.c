@@ -100,22 +100,48 @@ void ebm_blas_leave(ebm_blas_hold hold)
     omp_set_num_threads(hold.openmp_threads);
 }
 
+/*
+ * OpenBLAS built without threads hands out its packing buffers without a lock
+ * (unless built with USE_LOCKING, which can not be asked for): two products at
+ * once may get the same one, and both come out wrong. So one at a time there,
+ * whoever's threads they are.
+ */
+static pthread_mutex_t one_product = PTHREAD_MUTEX_INITIALIZER;
+
+static int lock_product(void)
+{
+    int needed = is_openblas() && openblas_get_parallel() == FLAVOUR_SERIAL;
+    if (needed)
+        pthread_mutex_lock(&one_product);
+    return needed;
+}
+
+static void unlock_product(int locked)
+{
+    if (locked)
+        pthread_mutex_unlock(&one_product);
+}
+
 void ebm_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k,
                const float *a, size_t lda, const float *b, size_t ldb,
                float beta, float *c, size_t ldc)
 {
+    int locked = lock_product();
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n,
                 (int)k, 1.0f, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+    unlock_product(locked);
 }
 
 void ebm_dgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k,
                const double *a, size_t lda, const double *b, size_t ldb,
                double beta, double *c, size_t ldc)
 {
+    int locked = lock_product();
     cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n,
                 (int)k, 1.0, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+    unlock_product(locked);
 }
 
 size_t ebm_blas_largest(void)
