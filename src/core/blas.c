@@ -108,7 +108,7 @@ void ebm_blas_leave(ebm_blas_hold hold)
  */
 static pthread_mutex_t one_product = PTHREAD_MUTEX_INITIALIZER;
 
-static int lock_product(void)
+int ebm_blas_lock(void)
 {
     int needed = is_openblas() && openblas_get_parallel() == FLAVOUR_SERIAL;
     if (needed)
@@ -116,7 +116,7 @@ static int lock_product(void)
     return needed;
 }
 
-static void unlock_product(int locked)
+void ebm_blas_unlock(int locked)
 {
     if (locked)
         pthread_mutex_unlock(&one_product);
@@ -126,22 +126,22 @@ void ebm_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k,
                const float *a, size_t lda, const float *b, size_t ldb,
                float beta, float *c, size_t ldc)
 {
-    int locked = lock_product();
+    int locked = ebm_blas_lock();
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n,
                 (int)k, 1.0f, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
-    unlock_product(locked);
+    ebm_blas_unlock(locked);
 }
 
 void ebm_dgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k,
                const double *a, size_t lda, const double *b, size_t ldb,
                double beta, double *c, size_t ldc)
 {
-    int locked = lock_product();
+    int locked = ebm_blas_lock();
     cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n,
                 (int)k, 1.0, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
-    unlock_product(locked);
+    ebm_blas_unlock(locked);
 }
 
 size_t ebm_blas_largest(void)

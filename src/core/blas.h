@@ -22,6 +22,11 @@ typedef struct ebm_blas_hold {
 ebm_blas_hold ebm_blas_enter(void);
 void ebm_blas_leave(ebm_blas_hold hold);
 
+/* Around what calls BLAS by itself, such as LAPACK: one at a time where that
+   BLAS can not stand more. The products below do it themselves. */
+int ebm_blas_lock(void);
+void ebm_blas_unlock(int locked);
+
 /* Row-major C[m, n] = A op B + beta C, where A is [m, k], or [k, m] when
    transpose_a; B is [k, n], or [n, k] when transpose_b. Leading dimensions
    are the row lengths in memory. Sizes were checked to fit an int. */

@@ -37,8 +37,10 @@ ebm_status ebm_eigen_symmetric(const ebm_context *context, int vectors,
         int size = (int)n, lwork = (int)doubles, liwork = (int)integers;
         int info = 0;
         ebm_blas_hold hold = ebm_blas_enter();
+        int locked = ebm_blas_lock();
         dsyevd_(vectors ? "V" : "N", "L", &size, a, &size, values, work,
                 &lwork, iwork, &liwork, &info, 1, 1);
+        ebm_blas_unlock(locked);
         ebm_blas_leave(hold);
         if (info)
             status = ebm_fail(context, EBM_ERROR_NON_FINITE,
