@@ -21,6 +21,9 @@
 /* Lengths of padded arrays are rounded up to this. */
 enum { EBM_LANES = 16 };
 
+/* Columns of a panel of weights, see gather. */
+enum { EBM_PANEL = 16 };
+
 /* The constants of a free Langevin step, see include/ebm/sampler.h. */
 typedef struct ebm_langevin {
     float noise_std;
@@ -61,6 +64,26 @@ typedef struct ebm_conv_shape {
     size_t kernel, stride, padding;
     size_t out_height, out_width, out_channels;
 } ebm_conv_shape;
+
+/* A product whose left rows are gathered: for a rectangle of positions of all
+   samples,
+
+       y[position, c] = bias[c] + sum_i a[position, from(i)] w[weight(i), c].
+
+   The sum goes over runs of `length` floats; the next run begins run_step
+   floats further on in a and weight_step rows further on in the weights.
+   Weights are stored in panels of EBM_PANEL columns, [columns / EBM_PANEL
+   rounded up, depth, EBM_PANEL]. */
+typedef struct ebm_gather {
+    size_t runs, length, run_step;
+    size_t first_weight, weight_step; /* in rows of a panel */
+    size_t depth;                     /* rows of a panel */
+    size_t columns;
+    size_t samples, height, width; /* how many positions */
+    /* How far, in floats, from one sample, row and column to the next. */
+    size_t in_sample, in_row, in_column;
+    size_t out_sample, out_row, out_column;
+} ebm_gather;
 
 /* What normalise takes: rows of numbers per channel. */
 typedef struct ebm_norm_rows {
@@ -181,6 +204,11 @@ typedef struct ebm_kernels {
                           float *scratch, float *rows, size_t row_length);
     void (*planar_col2im)(const ebm_conv_shape *shape, const float *rows,
                           size_t row_length, float *scratch, float *image);
+
+    /* See ebm_gather. a and y are the first position's; bias is padded to
+       whole panels, or NULL for none. */
+    void (*gather)(const ebm_gather *gather, const float *a,
+                   const float *panels, const float *bias, float *y);
 
     /* out[i] = element i of the generator: uniform in [low, high), and
        N(mean, std^2). */

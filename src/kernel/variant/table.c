@@ -52,6 +52,7 @@ const ebm_kernels EBM_KERNEL(kernels) = {
     .col2im = EBM_KERNEL(col2im),
     .planar_im2col = EBM_KERNEL(planar_im2col),
     .planar_col2im = EBM_KERNEL(planar_col2im),
+    .gather = EBM_KERNEL(gather),
     .uniform = EBM_KERNEL(uniform),
     .normal = EBM_KERNEL(normal),
     .langevin_noise = EBM_KERNEL(langevin_noise),

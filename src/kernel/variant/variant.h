@@ -66,6 +66,8 @@ void EBM_KERNEL(planar_im2col)(const ebm_conv_shape *shape, const float *image,
 void EBM_KERNEL(planar_col2im)(const ebm_conv_shape *shape, const float *rows,
                                size_t row_length, float *scratch,
                                float *image);
+void EBM_KERNEL(gather)(const ebm_gather *gather, const float *a,
+                        const float *panels, const float *bias, float *y);
 void EBM_KERNEL(uniform)(const ebm_random *random, size_t n, float low,
                          float high, float *out);
 void EBM_KERNEL(normal)(const ebm_random *random, size_t n, float mean,

@@ -103,6 +103,11 @@ static inline vec vec_sqrt(vec a)
 {
     return (vec)_mm512_sqrt_ps((__m512)a);
 }
+/* a b + c, rounded once where the processor can. */
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
 static inline vec vec_exp(vec a)
 {
     return (vec)Sleef_expf16_u10avx512f((__m512)a);
@@ -139,6 +144,10 @@ static inline vec vec_max(vec a, vec b)
 static inline vec vec_sqrt(vec a)
 {
     return (vec)_mm256_sqrt_ps((__m256)a);
+}
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
 static inline vec vec_exp(vec a)
 {
@@ -243,6 +252,13 @@ static inline vec_wide vec_multiply_even(vec_word a, vec_word b)
 {
     vec_wide even = (vec_wide){0} + 0xffffffffu;
     return ((vec_wide)a & even) * ((vec_wide)b & even);
+}
+#endif
+
+#if !defined(__AVX2__) && !defined(__AVX512F__)
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+    return a * b + c;
 }
 #endif
 

@@ -1,0 +1,131 @@
+/*
+ * Convolution without a column matrix: every output position gathers the
+ * pixels under its kernel where they stand.
+ *
+ * A tile of rows (positions) times one panel of weights is held in registers
+ * while the products run along the depth, so an image is read where it lies,
+ * weights one after the other, and each sum is written once, bias included.
+ * The order of a row's sum is that of its runs, whatever tile the row is in.
+ */
+#include "kernel/variant/variant.h"
+#include "kernel/variant/vec.h"
+
+/* As many sums as hide the latency of a multiply-add and leave registers for
+   a row of the panel and one pixel. */
+#if defined(__AVX512F__)
+enum { TILE = 12 };
+#elif defined(__AVX2__)
+enum { TILE = 6 };
+#else
+enum { TILE = 3 };
+#endif
+enum { VECTORS = EBM_PANEL / VEC_LANES };
+
+/* Where the rows of a tile begin, in a and y. */
+typedef struct tile {
+    const float *from[TILE];
+    float *to[TILE];
+} tile;
+
+/* `rows` rows times a panel; rows is a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void
+multiply_tile(const ebm_gather *g, const tile *t, size_t rows,
+              const float *panel, const float *bias, size_t column)
+{
+    vec sum[TILE][VECTORS];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < VECTORS; v++)
+            sum[r][v] =
+                bias ? vec_load(bias + column + v * VEC_LANES) : vec_all(0.0f);
+    for (size_t run = 0; run < g->runs; run++) {
+        const float *w =
+            panel + (g->first_weight + run * g->weight_step) * EBM_PANEL;
+        size_t at = run * g->run_step;
+        for (size_t end = at + g->length; at < end; at++, w += EBM_PANEL) {
+            vec weight[VECTORS];
+            for (size_t v = 0; v < VECTORS; v++)
+                weight[v] = vec_load(w + v * VEC_LANES);
+            for (size_t r = 0; r < rows; r++) {
+                vec pixel = vec_all(t->from[r][at]);
+                for (size_t v = 0; v < VECTORS; v++)
+                    sum[r][v] = vec_fma(pixel, weight[v], sum[r][v]);
+            }
+        }
+    }
+    size_t left = g->columns - column;
+    for (size_t r = 0; r < rows; r++) {
+        float rest[EBM_PANEL];
+        float *to = left < EBM_PANEL ? rest : t->to[r] + column;
+        for (size_t v = 0; v < VECTORS; v++)
+            vec_store(to + v * VEC_LANES, sum[r][v]);
+        if (left < EBM_PANEL)
+            memcpy(t->to[r] + column, rest, left * sizeof *rest);
+    }
+}
+
+/* The same for a tile that is not full. */
+static void multiply_rest(const ebm_gather *g, const tile *t, size_t rows,
+                          const float *panel, const float *bias, size_t column)
+{
+    tile part = *t;
+    for (; rows >= TILE / 3; rows -= TILE / 3) {
+        multiply_tile(g, &part, TILE / 3, panel, bias, column);
+        for (size_t r = 0; r + TILE / 3 < rows; r++) {
+            part.from[r] = part.from[r + TILE / 3];
+            part.to[r] = part.to[r + TILE / 3];
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        tile single = {{part.from[r]}, {part.to[r]}};
+        multiply_tile(g, &single, 1, panel, bias, column);
+    }
+}
+
+/* The positions of a rectangle of all samples, x fastest. */
+typedef struct place {
+    size_t sample, y, x;
+} place;
+
+static inline int next_place(const ebm_gather *g, place *p)
+{
+    if (++p->x < g->width)
+        return 1;
+    p->x = 0;
+    if (++p->y < g->height)
+        return 1;
+    p->y = 0;
+    return ++p->sample < g->samples;
+}
+
+static inline void put_row(const ebm_gather *g, const place *p, const float *a,
+                           float *y, tile *t, size_t r)
+{
+    t->from[r] =
+        a + p->sample * g->in_sample + p->y * g->in_row + p->x * g->in_column;
+    t->to[r] = y + p->sample * g->out_sample + p->y * g->out_row +
+               p->x * g->out_column;
+}
+
+void EBM_KERNEL(gather)(const ebm_gather *gather, const float *a,
+                        const float *panels, const float *bias, float *y)
+{
+    const ebm_gather g = *gather;
+    place p = {0, 0, 0};
+    int more = g.samples && g.height && g.width;
+    while (more) {
+        tile t;
+        size_t rows = 0;
+        for (; rows < TILE && more; rows++) {
+            put_row(&g, &p, a, y, &t, rows);
+            more = next_place(&g, &p);
+        }
+        const float *panel = panels;
+        for (size_t c = 0; c < g.columns; c += EBM_PANEL) {
+            if (rows == TILE)
+                multiply_tile(&g, &t, TILE, panel, bias, c);
+            else
+                multiply_rest(&g, &t, rows, panel, bias, c);
+            panel += g.depth * EBM_PANEL;
+        }
+    }
+}
