@@ -85,6 +85,16 @@ typedef struct ebm_gather {
     size_t out_sample, out_row, out_column;
 } ebm_gather;
 
+/* A 3 x 3 convolution of stride 1 in Winograd's tiles: edge^2 planes of [tiles,
+   channels], `plane` floats each, for tiles of (edge - 2)^2 outputs. edge is 4
+   or 6, channels are whole vectors of 16. Tiles go row by row. */
+typedef struct ebm_winograd {
+    size_t edge;
+    size_t height, width, channels, padding;
+    size_t out_height, out_width, out_channels;
+    size_t plane;
+} ebm_winograd;
+
 /* What normalise takes: rows of numbers per channel. */
 typedef struct ebm_norm_rows {
     const float *mean, *scale, *gain, *bias;
@@ -209,6 +219,27 @@ typedef struct ebm_kernels {
        whole panels, or NULL for none. */
     void (*gather)(const ebm_gather *gather, const float *a,
                    const float *panels, const float *bias, float *y);
+
+    /* Tiles first, first + 1, ... of an image, into or out of rows of the
+       planes. _back is the adjoint; input_back adds to the image. bias may be
+       NULL. */
+    void (*winograd_input)(const ebm_winograd *w, size_t first, size_t count,
+                           const float *image, float *planes);
+    void (*winograd_input_back)(const ebm_winograd *w, size_t first,
+                                size_t count, const float *planes,
+                                float *image);
+    void (*winograd_output)(const ebm_winograd *w, size_t first, size_t count,
+                            const float *planes, const float *bias,
+                            float *image);
+    void (*winograd_output_back)(const ebm_winograd *w, size_t first,
+                                 size_t count, const float *image,
+                                 float *planes);
+    /* weight[3, 3, n] -> planes[edge^2, n], and the adjoint, added to. n: whole
+       vectors. */
+    void (*winograd_weights)(size_t edge, size_t n, const float *weight,
+                             float *planes);
+    void (*winograd_weights_back)(size_t edge, size_t n, const float *planes,
+                                  float *weight);
 
     /* out[i] = element i of the generator: uniform in [low, high), and
        N(mean, std^2). */

@@ -68,6 +68,22 @@ void EBM_KERNEL(planar_col2im)(const ebm_conv_shape *shape, const float *rows,
                                float *image);
 void EBM_KERNEL(gather)(const ebm_gather *gather, const float *a,
                         const float *panels, const float *bias, float *y);
+void EBM_KERNEL(winograd_input)(const ebm_winograd *w, size_t first,
+                                size_t count, const float *image,
+                                float *planes);
+void EBM_KERNEL(winograd_input_back)(const ebm_winograd *w, size_t first,
+                                     size_t count, const float *planes,
+                                     float *image);
+void EBM_KERNEL(winograd_output)(const ebm_winograd *w, size_t first,
+                                 size_t count, const float *planes,
+                                 const float *bias, float *image);
+void EBM_KERNEL(winograd_output_back)(const ebm_winograd *w, size_t first,
+                                      size_t count, const float *image,
+                                      float *planes);
+void EBM_KERNEL(winograd_weights)(size_t edge, size_t n, const float *weight,
+                                  float *planes);
+void EBM_KERNEL(winograd_weights_back)(size_t edge, size_t n,
+                                       const float *planes, float *weight);
 void EBM_KERNEL(uniform)(const ebm_random *random, size_t n, float low,
                          float high, float *out);
 void EBM_KERNEL(normal)(const ebm_random *random, size_t n, float mean,

@@ -3,6 +3,7 @@
  * one file:
  *
  *     conv_direct.c    sums gathered where the pixels stand
+ *     conv_winograd.c  tiles with fewer products
  *     conv_columns.c   one matrix product over a column matrix
  *
  * All of them are exact adjoints of each other's forward, up to rounding.
@@ -40,6 +41,23 @@ void ebm_conv_direct_backward(const ebm_layer *layer,
 /* Whether there is a direct way back: a panel of few channels is mostly
    empty. */
 int ebm_conv_direct_goes_back(const ebm_conv_shape *s);
+
+/* Whether Winograd's way can be taken and pays; its prepared floats, scratch
+   and passes. */
+int ebm_conv_winograd_fits(const ebm_conv_shape *s);
+size_t ebm_conv_winograd_size(const ebm_conv_shape *s);
+void ebm_conv_winograd_prepare(const ebm_kernels *kernels,
+                               const ebm_conv_shape *s, const float *weight,
+                               float *prepared);
+size_t ebm_conv_winograd_scratch(const ebm_layer *layer, size_t n);
+void ebm_conv_winograd_forward(const ebm_layer *layer,
+                               const ebm_layer_pass *pass,
+                               const float *prepared, const float *x,
+                               float *y);
+void ebm_conv_winograd_backward(const ebm_layer *layer,
+                                const ebm_layer_pass *pass,
+                                const float *prepared, const float *dy,
+                                float *dx);
 
 /* Scratch for the column matrix, and what is computed with it. */
 size_t ebm_conv_columns_scratch(const ebm_layer *layer, size_t n);

@@ -24,47 +24,99 @@ static size_t prepared_offset(const ebm_layer *layer)
                               EBM_LANES);
 }
 
+/* The ways, in each direction. */
+typedef enum way { PLAIN, COLUMNS, DIRECT, WINOGRAD } way;
+
+static way way_of(const ebm_conv_shape *s)
+{
+    if (ebm_conv_is_plain(s))
+        return PLAIN;
+    return ebm_conv_winograd_fits(s) ? WINOGRAD : DIRECT;
+}
+
+static way way_back(const ebm_conv_shape *s)
+{
+    way forward = way_of(s);
+    if (forward == DIRECT && !ebm_conv_direct_goes_back(s))
+        return COLUMNS;
+    return forward;
+}
+
+static size_t prepared_size(const ebm_conv_shape *s)
+{
+    way forward = way_of(s);
+    return forward == DIRECT     ? ebm_conv_direct_size(s)
+           : forward == WINOGRAD ? ebm_conv_winograd_size(s)
+                                 : 0;
+}
+
 static size_t scratch_size(const ebm_layer *layer, size_t n)
 {
-    return ebm_conv_columns_scratch(layer, n);
+    size_t columns = ebm_conv_columns_scratch(layer, n);
+    size_t tiles = way_of(&layer->conv) == WINOGRAD
+                       ? ebm_conv_winograd_scratch(layer, n)
+                       : 0;
+    return columns > tiles ? columns : tiles;
 }
 
 static void forward(const ebm_layer *layer, const ebm_layer_pass *pass,
                     const float *x, float *y)
 {
-    if (ebm_conv_is_plain(&layer->conv))
+    const float *prepared = pass->derived + prepared_offset(layer);
+    switch (way_of(&layer->conv)) {
+    case WINOGRAD:
+        ebm_conv_winograd_forward(layer, pass, prepared, x, y);
+        return;
+    case DIRECT:
+        ebm_conv_direct_forward(layer, pass, prepared, x, y);
+        return;
+    case PLAIN:
+    case COLUMNS:
         ebm_conv_columns_forward(layer, pass, x, y);
-    else
-        ebm_conv_direct_forward(layer, pass,
-                                pass->derived + prepared_offset(layer), x, y);
+    }
 }
 
 static void backward(const ebm_layer *layer, const ebm_layer_pass *pass,
                      const float *dy, float *dx)
 {
+    const float *prepared = pass->derived + prepared_offset(layer);
     if (!dx)
         return;
-    if (ebm_conv_is_plain(&layer->conv) ||
-        !ebm_conv_direct_goes_back(&layer->conv))
+    switch (way_back(&layer->conv)) {
+    case WINOGRAD:
+        ebm_conv_winograd_backward(layer, pass, prepared, dy, dx);
+        return;
+    case DIRECT:
+        ebm_conv_direct_backward(layer, pass, prepared, dy, dx);
+        return;
+    case PLAIN:
+    case COLUMNS:
         ebm_conv_columns_backward(layer, pass, dy, dx);
-    else
-        ebm_conv_direct_backward(
-            layer, pass, pass->derived + prepared_offset(layer), dy, dx);
+    }
 }
 
-static void derive(const ebm_layer *layer, const float *parameters,
-                   const float *state, float *derived)
+static void derive(const ebm_layer *layer, const ebm_kernels *kernels,
+                   const float *parameters, const float *state, float *derived)
 {
-    ebm_weight_derive(layer, parameters, state, derived);
-    if (ebm_conv_is_plain(&layer->conv))
+    float *prepared = derived + prepared_offset(layer);
+    const float *weight = layer->weights == EBM_WEIGHTS_PLAIN
+                              ? parameters + layer->views[0].offset
+                              : derived;
+    ebm_weight_derive(layer, kernels, parameters, state, derived);
+    switch (way_of(&layer->conv)) {
+    case WINOGRAD:
+        ebm_conv_winograd_prepare(kernels, &layer->conv, weight, prepared);
         return;
-    ebm_conv_direct_prepare(&layer->conv,
-                            layer->weights == EBM_WEIGHTS_PLAIN
-                                ? parameters + layer->views[0].offset
-                                : derived,
-                            layer->bias ? parameters + layer->views[1].offset
-                                        : NULL,
-                            derived + prepared_offset(layer));
+    case DIRECT:
+        ebm_conv_direct_prepare(
+            &layer->conv, weight,
+            layer->bias ? parameters + layer->views[1].offset : NULL,
+            prepared);
+        return;
+    case PLAIN:
+    case COLUMNS:
+        return;
+    }
 }
 
 /* PyTorch keeps [out, in, row, column], we [row, column, in, out]; the
@@ -176,9 +228,9 @@ ebm_status ebm_append_conv2d(ebm_network *network, const char *part,
                                       .shape = {channels, 1, 1, 1},
                                       .torch_shape = {channels, 1, 1, 1}};
     EBM_TRY(ebm_weight_describe(network, &layer));
-    if (!ebm_conv_is_plain(&layer.conv))
+    if (prepared_size(&layer.conv))
         layer.derived_count =
-            prepared_offset(&layer) + ebm_conv_direct_size(&layer.conv);
+            prepared_offset(&layer) + prepared_size(&layer.conv);
     return ebm_network_append(network, &layer);
 }
 

@@ -150,8 +150,9 @@ struct ebm_layer_ops {
                   const ebm_random *random, float *state);
     void (*iterate)(const ebm_layer *layer, const float *parameters,
                     float *state);
-    void (*derive)(const ebm_layer *layer, const float *parameters,
-                   const float *state, float *derived);
+    void (*derive)(const ebm_layer *layer, const ebm_kernels *kernels,
+                   const float *parameters, const float *state,
+                   float *derived);
     void (*fold)(const ebm_layer *layer, const float *parameters,
                  const float *state, const float *derived, float *gradient);
 };

@@ -296,9 +296,11 @@ void ebm_weight_iterate(const ebm_layer *layer, const float *parameters,
     iterate_u(&m, v, u);
 }
 
-void ebm_weight_derive(const ebm_layer *layer, const float *parameters,
-                       const float *state, float *derived)
+void ebm_weight_derive(const ebm_layer *layer, const ebm_kernels *kernels,
+                       const float *parameters, const float *state,
+                       float *derived)
 {
+    (void)kernels;
     if (layer->weights == EBM_WEIGHTS_PLAIN)
         return;
     matrix m = matrix_of(layer, parameters);

@@ -30,8 +30,9 @@ void ebm_weight_start(const ebm_layer *layer, const float *parameters,
                       const ebm_random *random, float *state);
 void ebm_weight_iterate(const ebm_layer *layer, const float *parameters,
                         float *state);
-void ebm_weight_derive(const ebm_layer *layer, const float *parameters,
-                       const float *state, float *derived);
+void ebm_weight_derive(const ebm_layer *layer, const ebm_kernels *kernels,
+                       const float *parameters, const float *state,
+                       float *derived);
 void ebm_weight_fold(const ebm_layer *layer, const float *parameters,
                      const float *state, const float *derived,
                      float *gradient);

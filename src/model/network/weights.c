@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/context.h"
+#include "core/parallel.h"
 #include "core/random.h"
 #include "model/network/network.h"
 
@@ -47,17 +48,26 @@ int ebm_network_iterate(ebm_model *model)
     return self->state_count != 0;
 }
 
+/* One layer's: a task. */
+static void derive_layer(void *argument, size_t index, int worker)
+{
+    (void)worker;
+    const ebm_model *model = argument;
+    const ebm_network_model *self = model->self;
+    const ebm_layer *layer = self->layers + index;
+    if (layer->derived_count)
+        layer->ops->derive(layer, ebm_context_of(model)->kernels,
+                           model->parameters + layer->parameter_offset,
+                           self->state + layer->state_offset,
+                           self->derived + layer->derived_offset);
+}
+
 void ebm_network_derive(ebm_model *model)
 {
-    ebm_network_model *self = model->self;
-    for (size_t i = 0; i < self->count; i++) {
-        const ebm_layer *layer = self->layers + i;
-        if (layer->derived_count)
-            layer->ops->derive(layer,
-                               model->parameters + layer->parameter_offset,
-                               self->state + layer->state_offset,
-                               self->derived + layer->derived_offset);
-    }
+    const ebm_network_model *self = model->self;
+    if (self->derived_count)
+        ebm_parallel_for(ebm_context_of(model), self->count, derive_layer,
+                         model);
 }
 
 void ebm_network_fold(const ebm_model *model, float *gradient)
