@@ -85,15 +85,23 @@ typedef struct ebm_gather {
     size_t out_sample, out_row, out_column;
 } ebm_gather;
 
-/* A 3 x 3 convolution of stride 1 in Winograd's tiles: edge^2 planes of [tiles,
-   channels], `plane` floats each, for tiles of (edge - 2)^2 outputs. edge is 4
-   or 6, channels are whole vectors of 16. Tiles go row by row. */
+/* A 3 x 3 convolution of stride 1 in Winograd's tiles: edge^2 planes of
+   [tiles, channels], `plane` floats each, for tiles of (edge - 2)^2 outputs.
+   edge is 4 or 6, channels are whole vectors of 16. Tiles go row by row. */
 typedef struct ebm_winograd {
     size_t edge;
     size_t height, width, channels, padding;
     size_t out_height, out_width, out_channels;
     size_t plane;
 } ebm_winograd;
+
+/* Rows of a panel of 3 x 3 weights in Winograd's planes: a row is EBM_PANEL
+   weights, of which those of another tap stand tap_step further on. */
+typedef struct ebm_winograd_weights {
+    size_t edge, rows;
+    size_t row_step, tap_step; /* in the weights */
+    size_t plane;              /* floats from one plane to the next */
+} ebm_winograd_weights;
 
 /* What normalise takes: rows of numbers per channel. */
 typedef struct ebm_norm_rows {
@@ -234,10 +242,11 @@ typedef struct ebm_kernels {
     void (*winograd_output_back)(const ebm_winograd *w, size_t first,
                                  size_t count, const float *image,
                                  float *planes);
-    /* weight[3, 3, n] -> planes[edge^2, n], and the adjoint, added to. n: whole
+    /* Weights -> rows [rows, EBM_PANEL] of the planes. */
+    void (*winograd_weights)(const ebm_winograd_weights *w,
+                             const float *weight, float *planes);
+    /* The adjoint: adds planes[edge^2, n] to weight[3, 3, n]. n: whole
        vectors. */
-    void (*winograd_weights)(size_t edge, size_t n, const float *weight,
-                             float *planes);
     void (*winograd_weights_back)(size_t edge, size_t n, const float *planes,
                                   float *weight);
 

@@ -80,8 +80,8 @@ void EBM_KERNEL(winograd_output)(const ebm_winograd *w, size_t first,
 void EBM_KERNEL(winograd_output_back)(const ebm_winograd *w, size_t first,
                                       size_t count, const float *image,
                                       float *planes);
-void EBM_KERNEL(winograd_weights)(size_t edge, size_t n, const float *weight,
-                                  float *planes);
+void EBM_KERNEL(winograd_weights)(const ebm_winograd_weights *w,
+                                  const float *weight, float *planes);
 void EBM_KERNEL(winograd_weights_back)(size_t edge, size_t n,
                                        const float *planes, float *weight);
 void EBM_KERNEL(uniform)(const ebm_random *random, size_t n, float low,

@@ -316,25 +316,28 @@ void EBM_KERNEL(winograd_output_back)(const ebm_winograd *w, size_t first,
 }
 
 static inline __attribute__((always_inline)) void
-weights(size_t edge, size_t n, const float *weight, float *planes)
+weights(size_t edge, const ebm_winograd_weights *w, const float *weight,
+        float *planes)
 {
     vec a[MOST][MOST], b[MOST][MOST];
-    for (size_t k = 0; k < n; k += VEC_LANES) {
-        for (size_t i = 0; i < 3; i++)
-            for (size_t j = 0; j < 3; j++)
-                a[i][j] = vec_load(weight + (i * 3 + j) * n + k);
-        transform(weight_line, edge, 3, edge, a, b);
-        write_planes(planes + k, n, edge, b);
-    }
+    for (size_t r = 0; r < w->rows; r++)
+        for (size_t c = 0; c < EBM_PANEL; c += VEC_LANES) {
+            const float *from = weight + r * w->row_step + c;
+            for (size_t i = 0; i < 3; i++)
+                for (size_t j = 0; j < 3; j++)
+                    a[i][j] = vec_load(from + (i * 3 + j) * w->tap_step);
+            transform(weight_line, edge, 3, edge, a, b);
+            write_planes(planes + r * EBM_PANEL + c, w->plane, edge, b);
+        }
 }
 
-void EBM_KERNEL(winograd_weights)(size_t edge, size_t n, const float *weight,
-                                  float *planes)
+void EBM_KERNEL(winograd_weights)(const ebm_winograd_weights *w,
+                                  const float *weight, float *planes)
 {
-    if (edge == 4)
-        weights(4, n, weight, planes);
+    if (w->edge == 4)
+        weights(4, w, weight, planes);
     else
-        weights(6, n, weight, planes);
+        weights(6, w, weight, planes);
 }
 
 static inline __attribute__((always_inline)) void

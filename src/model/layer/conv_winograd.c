@@ -20,7 +20,6 @@
  */
 #include <string.h>
 
-#include "core/blas.h"
 #include "model/layer/conv.h"
 
 /* A chunk of tiles: enough rows for the matrix products, few enough to stay
@@ -59,17 +58,54 @@ static size_t chunk_rows(const ebm_conv_shape *s, size_t n)
     return rows < all ? rows : all;
 }
 
-size_t ebm_conv_winograd_size(const ebm_conv_shape *s)
+/* ---- What is prepared: U in panels of out channels, then of in channels ---
+ */
+
+static size_t panels_size(const ebm_conv_shape *s)
 {
     return planes_of(s) * s->channels * s->out_channels;
+}
+
+size_t ebm_conv_winograd_size(const ebm_conv_shape *s)
+{
+    return 2 * panels_size(s);
+}
+
+/* A block [9][in][out] of weights turned round to [9][out][in]. */
+static void turn_block(const ebm_conv_shape *s, const float *weight,
+                       float *block)
+{
+    size_t in = s->channels, out = s->out_channels;
+    for (size_t tap = 0; tap < 9; tap++)
+        for (size_t i = 0; i < EBM_PANEL; i++)
+            for (size_t o = 0; o < EBM_PANEL; o++)
+                block[(tap * EBM_PANEL + o) * EBM_PANEL + i] =
+                    weight[(tap * in + i) * out + o];
 }
 
 void ebm_conv_winograd_prepare(const ebm_kernels *kernels,
                                const ebm_conv_shape *s, const float *weight,
                                float *prepared)
 {
-    kernels->winograd_weights(edge_of(s), s->channels * s->out_channels,
-                              weight, prepared);
+    size_t in = s->channels, out = s->out_channels;
+    float block[9 * EBM_PANEL * EBM_PANEL];
+    ebm_winograd_weights w = {.edge = edge_of(s),
+                              .rows = in,
+                              .row_step = out,
+                              .tap_step = in * out,
+                              .plane = in * out};
+    for (size_t o = 0; o < out; o += EBM_PANEL)
+        kernels->winograd_weights(&w, weight + o, prepared + o * in);
+    w.rows = EBM_PANEL;
+    w.row_step = EBM_PANEL;
+    w.tap_step = EBM_PANEL * EBM_PANEL;
+    float *turned = prepared + panels_size(s);
+    for (size_t i = 0; i < in; i += EBM_PANEL)
+        for (size_t o = 0; o < out; o += EBM_PANEL) {
+            turn_block(s, weight + i * out + o, block);
+            kernels->winograd_weights(&w, block,
+                                      turned + i * out + o * EBM_PANEL);
+        }
 }
 
 size_t ebm_conv_winograd_scratch(const ebm_layer *layer, size_t n)
@@ -144,22 +180,38 @@ static void each_image(chunk *c, int what, const float *bias, float *images)
     }
 }
 
+/* to[rows, columns] = from[rows, depth] U, for each plane. */
+static void multiply_planes(const chunk *c, size_t depth, size_t columns,
+                            const float *from, const float *panels, float *to)
+{
+    const ebm_gather g = {.runs = 1,
+                          .length = depth,
+                          .depth = depth,
+                          .columns = columns,
+                          .samples = c->rows,
+                          .height = 1,
+                          .width = 1,
+                          .in_sample = depth,
+                          .out_sample = columns};
+    for (size_t p = 0; p < planes_of(&c->layer->conv); p++)
+        c->pass->kernels->gather(&g, from + p * c->rows * depth,
+                                 panels + p * depth * columns, NULL,
+                                 to + p * c->rows * columns);
+}
+
 void ebm_conv_winograd_forward(const ebm_layer *layer,
                                const ebm_layer_pass *pass,
                                const float *prepared, const float *x, float *y)
 {
     const ebm_conv_shape *s = &layer->conv;
-    size_t in = s->channels, out = s->out_channels;
     const float *bias = layer->bias && pass->with_bias
                             ? pass->parameters + layer->views[1].offset
                             : NULL;
     chunk c = first_chunk(layer, pass);
     do {
         each_image(&c, READ_INPUT, NULL, (float *)(uintptr_t)x);
-        for (size_t p = 0; p < planes_of(s); p++)
-            ebm_sgemm(0, 0, c.rows, out, in, c.in + p * c.rows * in, in,
-                      prepared + p * in * out, out, 0,
-                      c.out + p * c.rows * out, out);
+        multiply_planes(&c, s->channels, s->out_channels, c.in, prepared,
+                        c.out);
         each_image(&c, WRITE_OUTPUT, bias, y);
     } while (next_chunk(&c));
 }
@@ -170,15 +222,12 @@ void ebm_conv_winograd_backward(const ebm_layer *layer,
                                 float *dx)
 {
     const ebm_conv_shape *s = &layer->conv;
-    size_t in = s->channels, out = s->out_channels;
     memset(dx, 0, pass->n * layer->in_size * sizeof *dx);
     chunk c = first_chunk(layer, pass);
     do {
         each_image(&c, READ_OUTPUT, NULL, (float *)(uintptr_t)dy);
-        for (size_t p = 0; p < planes_of(s); p++)
-            ebm_sgemm(0, 1, c.rows, in, out, c.out + p * c.rows * out, out,
-                      prepared + p * in * out, out, 0, c.in + p * c.rows * in,
-                      in);
+        multiply_planes(&c, s->out_channels, s->channels, c.out,
+                        prepared + panels_size(s), c.in);
         each_image(&c, ADD_INPUT, NULL, dx);
     } while (next_chunk(&c));
 }
