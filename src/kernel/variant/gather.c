@@ -63,22 +63,35 @@ multiply_tile(const ebm_gather *g, const tile *t, size_t rows,
     }
 }
 
-/* The same for a tile that is not full. */
-static void multiply_rest(const ebm_gather *g, const tile *t, size_t rows,
+/* The same for any number of rows: a constant in each case. */
+static void multiply_rows(const ebm_gather *g, const tile *t, size_t rows,
                           const float *panel, const float *bias, size_t column)
 {
-    tile part = *t;
-    for (; rows >= TILE / 3; rows -= TILE / 3) {
-        multiply_tile(g, &part, TILE / 3, panel, bias, column);
-        for (size_t r = 0; r + TILE / 3 < rows; r++) {
-            part.from[r] = part.from[r + TILE / 3];
-            part.to[r] = part.to[r + TILE / 3];
-        }
+#define ROWS(n)                                      \
+    case n:                                          \
+        multiply_tile(g, t, n, panel, bias, column); \
+        break;
+    switch (rows) {
+        ROWS(1)
+        ROWS(2)
+        ROWS(3)
+#if defined(__AVX2__)
+        ROWS(4)
+        ROWS(5)
+        ROWS(6)
+#endif
+#if defined(__AVX512F__)
+        ROWS(7)
+        ROWS(8)
+        ROWS(9)
+        ROWS(10)
+        ROWS(11)
+        ROWS(12)
+#endif
+    default:
+        break;
     }
-    for (size_t r = 0; r < rows; r++) {
-        tile single = {{part.from[r]}, {part.to[r]}};
-        multiply_tile(g, &single, 1, panel, bias, column);
-    }
+#undef ROWS
 }
 
 /* The positions of a rectangle of all samples, x fastest. */
@@ -121,10 +134,7 @@ void EBM_KERNEL(gather)(const ebm_gather *gather, const float *a,
         }
         const float *panel = panels;
         for (size_t c = 0; c < g.columns; c += EBM_PANEL) {
-            if (rows == TILE)
-                multiply_tile(&g, &t, TILE, panel, bias, c);
-            else
-                multiply_rest(&g, &t, rows, panel, bias, c);
+            multiply_rows(&g, &t, rows, panel, bias, c);
             panel += g.depth * EBM_PANEL;
         }
     }
