@@ -228,6 +228,11 @@ typedef struct ebm_kernels {
     void (*gather)(const ebm_gather *gather, const float *a,
                    const float *panels, const float *bias, float *y);
 
+    /* The same for few columns, without a bias: weights are [columns, depth],
+       and the length of a run is a multiple of 16. */
+    void (*gather_dots)(const ebm_gather *gather, const float *a,
+                        const float *weights, float *y);
+
     /* Tiles first, first + 1, ... of an image, into or out of rows of the
        planes. _back is the adjoint; input_back adds to the image. bias may be
        NULL. */

@@ -19,12 +19,12 @@ enum { TILE = 6 };
 #else
 enum { TILE = 3 };
 #endif
-enum { VECTORS = EBM_PANEL / VEC_LANES };
+enum { VECTORS = EBM_PANEL / VEC_LANES, DOTS = 8, MOST_ROWS = 12 };
 
 /* Where the rows of a tile begin, in a and y. */
 typedef struct tile {
-    const float *from[TILE];
-    float *to[TILE];
+    const float *from[MOST_ROWS];
+    float *to[MOST_ROWS];
 } tile;
 
 /* `rows` rows times a panel; rows is a constant wherever this is inlined. */
@@ -119,6 +119,18 @@ static inline void put_row(const ebm_gather *g, const place *p, const float *a,
                p->x * g->out_column;
 }
 
+/* Fills a tile of at most `most` rows from place p on. */
+static inline size_t next_tile(const ebm_gather *g, const float *a, float *y,
+                               size_t most, place *p, int *more, tile *t)
+{
+    size_t rows = 0;
+    for (; rows < most && *more; rows++) {
+        put_row(g, p, a, y, t, rows);
+        *more = next_place(g, p);
+    }
+    return rows;
+}
+
 void EBM_KERNEL(gather)(const ebm_gather *gather, const float *a,
                         const float *panels, const float *bias, float *y)
 {
@@ -126,16 +138,52 @@ void EBM_KERNEL(gather)(const ebm_gather *gather, const float *a,
     place p = {0, 0, 0};
     int more = g.samples && g.height && g.width;
     while (more) {
-        tile t;
-        size_t rows = 0;
-        for (; rows < TILE && more; rows++) {
-            put_row(&g, &p, a, y, &t, rows);
-            more = next_place(&g, &p);
-        }
+        tile t = {{0}, {0}};
+        size_t rows = next_tile(&g, a, y, TILE, &p, &more, &t);
         const float *panel = panels;
         for (size_t c = 0; c < g.columns; c += EBM_PANEL) {
             multiply_rows(&g, &t, rows, panel, bias, c);
             panel += g.depth * EBM_PANEL;
         }
+    }
+}
+
+/* A sum along the vectors of a row, for `rows` rows at once. */
+static inline __attribute__((always_inline)) void
+dot_tile(const ebm_gather *g, const tile *t, size_t rows, const float *weights,
+         size_t column)
+{
+    vec sum[DOTS];
+    for (size_t r = 0; r < rows; r++)
+        sum[r] = vec_all(0.0f);
+    for (size_t run = 0; run < g->runs; run++) {
+        const float *w = weights + g->first_weight + run * g->weight_step;
+        size_t at = run * g->run_step;
+        for (size_t k = 0; k < g->length; k += VEC_LANES) {
+            vec weight = vec_load(w + k);
+            for (size_t r = 0; r < rows; r++)
+                sum[r] =
+                    vec_fma(vec_load(t->from[r] + at + k), weight, sum[r]);
+        }
+    }
+    for (size_t r = 0; r < rows; r++)
+        t->to[r][column] = vec_sum(sum[r]);
+}
+
+void EBM_KERNEL(gather_dots)(const ebm_gather *gather, const float *a,
+                             const float *weights, float *y)
+{
+    const ebm_gather g = *gather;
+    place p = {0, 0, 0};
+    int more = g.samples && g.height && g.width;
+    while (more) {
+        tile t = {{0}, {0}};
+        size_t rows = next_tile(&g, a, y, DOTS, &p, &more, &t);
+        for (size_t r = rows; r < DOTS; r++) { /* the first once more */
+            t.from[r] = t.from[0];
+            t.to[r] = t.to[0];
+        }
+        for (size_t c = 0; c < g.columns; c++)
+            dot_tile(&g, &t, DOTS, weights + c * g.depth, c);
     }
 }

@@ -53,6 +53,7 @@ const ebm_kernels EBM_KERNEL(kernels) = {
     .planar_im2col = EBM_KERNEL(planar_im2col),
     .planar_col2im = EBM_KERNEL(planar_col2im),
     .gather = EBM_KERNEL(gather),
+    .gather_dots = EBM_KERNEL(gather_dots),
     .winograd_input = EBM_KERNEL(winograd_input),
     .winograd_input_back = EBM_KERNEL(winograd_input_back),
     .winograd_output = EBM_KERNEL(winograd_output),

@@ -106,12 +106,37 @@ static side result_side(const ebm_layer *layer)
     return (side){s->out_width, s->out_channels, layer->out_size};
 }
 
-/* All rectangles of two axes. */
+/* Columns of a panel. On the way back to an image of few channels it would be
+   mostly empty: there each column is for itself, and its sum runs along
+   vectors of the result's channels. */
+static size_t back_width(const ebm_conv_shape *s)
+{
+    return s->channels < EBM_PANEL / 2 ? 1 : EBM_PANEL;
+}
+
+int ebm_conv_direct_goes_back(const ebm_conv_shape *s)
+{
+    return back_width(s) > 1 || s->out_channels % EBM_LANES == 0;
+}
+
+static size_t out_padded(const ebm_conv_shape *s)
+{
+    return ebm_round_up(s->out_channels, EBM_PANEL);
+}
+
+static size_t in_padded(const ebm_conv_shape *s)
+{
+    return ebm_round_up(s->channels, back_width(s));
+}
+
+/* All rectangles of two axes; width is that of the panels. */
 static void gather_all(const ebm_layer_pass *pass, const axis *vertical,
                        const axis *horizontal, const side *from,
-                       const side *to, const float *panels, const float *bias,
-                       const float *a, float *y)
+                       const side *to, size_t width, const float *panels,
+                       const float *bias, const float *a, float *y)
 {
+    const ebm_kernels *kernels = pass->kernels;
+
     size_t pixel = from->channels, row = from->width * from->channels;
     ebm_gather g = {.run_step = row,
                     .weight_step = horizontal->taps * pixel,
@@ -137,9 +162,13 @@ static void gather_all(const ebm_layer_pass *pass, const axis *vertical,
             size_t out_row = vertical->out_first + m * vertical->out_step;
             size_t out_column =
                 horizontal->out_first + k * horizontal->out_step;
-            pass->kernels->gather(
-                &g, a + v.in * row + h.in * pixel, panels, bias,
-                y + (out_row * to->width + out_column) * to->channels);
+            const float *from_here = a + v.in * row + h.in * pixel;
+            float *here =
+                y + (out_row * to->width + out_column) * to->channels;
+            if (width == 1)
+                kernels->gather_dots(&g, from_here, panels, here);
+            else
+                kernels->gather(&g, from_here, panels, bias, here);
         }
     }
 }
@@ -147,43 +176,34 @@ static void gather_all(const ebm_layer_pass *pass, const axis *vertical,
 /* ---- What is prepared: the bias, panels forward, panels of each phase -----
  */
 
-static size_t padded(size_t columns)
-{
-    return ebm_round_up(columns, EBM_PANEL);
-}
-
-int ebm_conv_direct_goes_back(const ebm_conv_shape *s)
-{
-    return s->channels >= EBM_PANEL / 2;
-}
-
 size_t ebm_conv_direct_size(const ebm_conv_shape *s)
 {
     size_t window = s->kernel * s->kernel;
-    size_t size = padded(s->out_channels) * (1 + window * s->channels);
+    size_t size = out_padded(s) * (1 + window * s->channels);
     if (ebm_conv_direct_goes_back(s))
-        size += padded(s->channels) * window * s->out_channels;
+        size += in_padded(s) * window * s->out_channels;
     return size;
 }
 
 static const float *forward_panels(const ebm_conv_shape *s,
                                    const float *prepared)
 {
-    return prepared + padded(s->out_channels);
+    return prepared + out_padded(s);
 }
 
 static const float *backward_panels(const ebm_conv_shape *s,
                                     const float *prepared)
 {
-    return prepared + padded(s->out_channels) * (1 + ebm_conv_taps(s));
+    return prepared + out_padded(s) * (1 + ebm_conv_taps(s));
 }
 
-/* One row of a panel for one of `columns` numbers that are `stride` apart. */
-static void put_row(size_t columns, const float *numbers, size_t stride,
-                    size_t depth, size_t row, float *panels)
+/* One row of panels of some width: `columns` numbers that are `stride` apart,
+   then zeros. */
+static void put_row(size_t width, size_t columns, const float *numbers,
+                    size_t stride, size_t depth, size_t row, float *panels)
 {
-    for (size_t c = 0; c < padded(columns); c++)
-        panels[(c / EBM_PANEL * depth + row) * EBM_PANEL + c % EBM_PANEL] =
+    for (size_t c = 0; c < ebm_round_up(columns, width); c++)
+        panels[(c / width * depth + row) * width + c % width] =
             c < columns ? numbers[c * stride] : 0.0f;
 }
 
@@ -201,21 +221,22 @@ static float *prepare_phase(const ebm_conv_shape *s, const axis *vertical,
                          horizontal->residue + h * s->stride;
             const float *from = weight + tap * s->channels * out;
             for (size_t o = 0; o < out; o++)
-                put_row(s->channels, from + o, out, depth, row++, panels);
+                put_row(back_width(s), s->channels, from + o, out, depth,
+                        row++, panels);
         }
-    return panels + depth * padded(s->channels);
+    return panels + depth * in_padded(s);
 }
 
 void ebm_conv_direct_prepare(const ebm_conv_shape *s, const float *weight,
                              const float *bias, float *prepared)
 {
     size_t taps = ebm_conv_taps(s), out = s->out_channels;
-    memset(prepared, 0, padded(out) * sizeof *prepared);
+    memset(prepared, 0, out_padded(s) * sizeof *prepared);
     if (bias)
         memcpy(prepared, bias, out * sizeof *bias);
     float *panels = (float *)(uintptr_t)forward_panels(s, prepared);
     for (size_t t = 0; t < taps; t++)
-        put_row(out, weight + t * out, 1, taps, t, panels);
+        put_row(EBM_PANEL, out, weight + t * out, 1, taps, t, panels);
     if (!ebm_conv_direct_goes_back(s))
         return;
     panels = (float *)(uintptr_t)backward_panels(s, prepared);
@@ -239,7 +260,7 @@ void ebm_conv_direct_forward(const ebm_layer *layer,
     side from = image_side(layer), to = result_side(layer);
     axis vertical = forward_axis(s, s->height, s->out_height);
     axis horizontal = forward_axis(s, s->width, s->out_width);
-    gather_all(pass, &vertical, &horizontal, &from, &to,
+    gather_all(pass, &vertical, &horizontal, &from, &to, EBM_PANEL,
                forward_panels(s, prepared), pass->with_bias ? prepared : NULL,
                x, y);
 }
@@ -256,10 +277,10 @@ void ebm_conv_direct_backward(const ebm_layer *layer,
         axis vertical = backward_axis(s, s->height, s->out_height, v);
         for (size_t h = 0; h < s->stride; h++) {
             axis horizontal = backward_axis(s, s->width, s->out_width, h);
-            gather_all(pass, &vertical, &horizontal, &from, &to, panels, NULL,
-                       dy, dx);
-            panels += vertical.taps * horizontal.taps * from.channels *
-                      padded(to.channels);
+            gather_all(pass, &vertical, &horizontal, &from, &to, back_width(s),
+                       panels, NULL, dy, dx);
+            panels +=
+                vertical.taps * horizontal.taps * from.channels * in_padded(s);
         }
     }
 }
