@@ -180,23 +180,27 @@ static void each_image(chunk *c, int what, const float *bias, float *images)
     }
 }
 
-/* to[rows, columns] = from[rows, depth] U, for each plane. */
+/* to[rows, columns] = from[rows, depth] U, for each plane. All rows meet a
+   panel while it is in the cache: U is read once for a chunk. */
 static void multiply_planes(const chunk *c, size_t depth, size_t columns,
                             const float *from, const float *panels, float *to)
 {
     const ebm_gather g = {.runs = 1,
                           .length = depth,
                           .depth = depth,
-                          .columns = columns,
+                          .columns = EBM_PANEL,
                           .samples = c->rows,
                           .height = 1,
                           .width = 1,
                           .in_sample = depth,
                           .out_sample = columns};
-    for (size_t p = 0; p < planes_of(&c->layer->conv); p++)
-        c->pass->kernels->gather(&g, from + p * c->rows * depth,
-                                 panels + p * depth * columns, NULL,
-                                 to + p * c->rows * columns);
+    for (size_t p = 0; p < planes_of(&c->layer->conv); p++) {
+        for (size_t k = 0; k < columns;
+             k += EBM_PANEL, panels += g.depth * EBM_PANEL)
+            c->pass->kernels->gather(&g, from, panels, NULL, to + k);
+        from += c->rows * depth;
+        to += c->rows * columns;
+    }
 }
 
 void ebm_conv_winograd_forward(const ebm_layer *layer,

@@ -16,8 +16,8 @@ enum {
     SLAB_FLOATS = 512 * 1024,
     LARGEST_SLAB = 16,
     MANY_PARAMETERS = 512 * 1024,
-    SHARED_SLAB_FLOATS = 6 * 1024 * 1024,
-    LARGEST_SHARED_SLAB = 4
+    SHARED_SLAB_FLOATS = 8 * 1024 * 1024,
+    LARGEST_SHARED_SLAB = 8
 };
 
 static void finish(ebm_model *model)
