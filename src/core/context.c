@@ -41,7 +41,9 @@ ebm_status ebm_context_create(ebm_context **context)
 {
     ebm_allocator allocator = {sizeof allocator, libc_allocate, libc_release,
                                NULL};
-    return ebm_context_create_with(&allocator, context);
+    EBM_TRY(ebm_context_create_with(&allocator, context));
+    (*context)->uses_libc = 1;
+    return EBM_OK;
 }
 
 ebm_status ebm_context_create_with(const ebm_allocator *allocator,

@@ -15,6 +15,7 @@ struct ebm_kernels;
 struct ebm_context {
     ebm_object object;
     ebm_allocator allocator;
+    int uses_libc; /* the allocator is malloc and free */
     double threads;
     ebm_log_fn log;
     void *log_user;

@@ -4,34 +4,63 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/context.h"
 
-/* Room for the size, and the alignment of everything we hand out. */
+/* What stands in front of memory, in a room that keeps the alignment of
+   everything we hand out. */
 enum { HEAD = 64 };
 
-void *ebm_alloc(const ebm_context *context, size_t count, size_t size)
+typedef struct head {
+    void *block; /* as the allocator gave it */
+    size_t bytes;
+} head;
+
+/* Bytes of a block for so much memory; 0 when that is too much. A multiple of
+   64, so that vector kernels may read a whole last lane. */
+static size_t block_bytes(size_t count, size_t size)
 {
     size_t bytes;
     if (!ebm_multiply(count ? count : 1, size ? size : 1, &bytes) ||
-        bytes > SIZE_MAX - 2 * HEAD)
-        return NULL;
-    /* A multiple of 64, so that vector kernels may read a whole last lane. */
-    bytes = ebm_round_up(bytes, HEAD) + HEAD;
-    const ebm_allocator *allocator = &context->allocator;
-    unsigned char *block = allocator->allocate(bytes, HEAD, allocator->user);
-    if (!block)
-        return NULL;
-    memcpy(block, &bytes, sizeof bytes);
-    return block + HEAD;
+        bytes > SIZE_MAX - 4 * HEAD)
+        return 0;
+    return ebm_round_up(bytes, HEAD) + HEAD;
 }
 
+/* The memory in a block, from its first aligned byte on. */
+static void *memory_in(void *block, size_t bytes)
+{
+    uintptr_t past = (uintptr_t)block % HEAD;
+    unsigned char *start = (unsigned char *)block + (past ? HEAD - past : 0);
+    const head own = {block, bytes};
+    memcpy(start, &own, sizeof own);
+    return start + HEAD;
+}
+
+void *ebm_alloc(const ebm_context *context, size_t count, size_t size)
+{
+    size_t bytes = block_bytes(count, size);
+    const ebm_allocator *allocator = &context->allocator;
+    void *block =
+        bytes ? allocator->allocate(bytes, HEAD, allocator->user) : NULL;
+    return block ? memory_in(block, bytes) : NULL;
+}
+
+/* calloc() knows which pages come fresh from the system and need no clearing:
+   what nobody writes then takes no memory, such as the gradient of a model
+   that is only sampled. */
 void *ebm_alloc_zero(const ebm_context *context, size_t count, size_t size)
 {
+    size_t bytes = block_bytes(count, size);
+    if (context->uses_libc) {
+        void *block = bytes ? calloc(bytes + HEAD, 1) : NULL;
+        return block ? memory_in(block, bytes) : NULL;
+    }
     void *memory = ebm_alloc(context, count, size);
     if (memory)
-        memset(memory, 0, (count ? count : 1) * (size ? size : 1));
+        memset(memory, 0, bytes - HEAD);
     return memory;
 }
 
@@ -39,10 +68,9 @@ void ebm_free(const ebm_context *context, void *memory)
 {
     if (!memory)
         return;
-    unsigned char *block = (unsigned char *)memory - HEAD;
-    size_t bytes;
-    memcpy(&bytes, block, sizeof bytes);
-    context->allocator.release(block, bytes, context->allocator.user);
+    head own;
+    memcpy(&own, (unsigned char *)memory - HEAD, sizeof own);
+    context->allocator.release(own.block, own.bytes, context->allocator.user);
 }
 
 ebm_status ebm_out_of_memory(const ebm_context *context, const char *what)

@@ -19,6 +19,7 @@ struct ebm_gradient_sum {
     size_t lanes;
     size_t stride; /* floats of a lane */
     float *sums;   /* [lanes, stride] */
+    size_t used;   /* lanes that hold a sum; the others were never written */
     ebm_slab_memory memory;
 };
 
@@ -48,7 +49,7 @@ ebm_status ebm_gradient_sum_prepare(const ebm_model *model, ebm_pass_mode mode,
         sum->stride = stride;
         size_t floats;
         if (ebm_multiply(lanes, stride, &floats))
-            sum->sums = ebm_alloc_zero(context, floats, sizeof *sum->sums);
+            sum->sums = ebm_alloc(context, floats, sizeof *sum->sums);
         if (!sum->sums) {
             ebm_gradient_sum_destroy(sum);
             return ebm_out_of_memory(context, "a gradient sum");
@@ -81,7 +82,12 @@ void ebm_gradient_sum_destroy(ebm_gradient_sum *sum)
 
 void ebm_gradient_sum_clear(ebm_gradient_sum *sum)
 {
-    memset(sum->sums, 0, sum->lanes * sum->stride * sizeof *sum->sums);
+    sum->used = 0;
+}
+
+static void clear_lane(ebm_gradient_sum *sum, size_t lane)
+{
+    memset(sum->sums + lane * sum->stride, 0, sum->stride * sizeof *sum->sums);
 }
 
 /* One call of ebm_gradient_sum_for(). */
@@ -98,6 +104,8 @@ static void run_lane(void *argument, size_t lane, int worker)
 {
     lanes *l = argument;
     ebm_gradient_sum *sum = l->sum;
+    if (lane >= sum->used)
+        clear_lane(sum, lane);
     for (size_t i = lane; i < l->slabs; i += sum->lanes) {
         ebm_status status = l->body(l->argument, &sum->memory, i,
                                     sum->sums + lane * sum->stride, worker);
@@ -110,7 +118,10 @@ ebm_status ebm_gradient_sum_for(ebm_gradient_sum *sum, const ebm_model *model,
                                 size_t slabs, ebm_lane_fn body, void *argument)
 {
     lanes l = {sum, slabs, body, argument, EBM_OK};
-    ebm_slab_for(model, &sum->memory, sum->lanes, run_lane, &l);
+    size_t count = slabs < sum->lanes ? slabs : sum->lanes;
+    ebm_slab_for(model, &sum->memory, count, run_lane, &l);
+    if (count > sum->used)
+        sum->used = count;
     ebm_status status = (ebm_status)atomic_load(&l.status);
     if (status == EBM_ERROR_CALLBACK)
         ebm_fail(ebm_context_of(model), status,
@@ -196,7 +207,8 @@ typedef struct total {
     atomic_int bad;
 } total;
 
-/* Pairs of lanes, pairs of pairs, ...: ((0+1)+(2+3))+((4+5)+(6+7)). */
+/* Pairs of lanes, pairs of pairs, ...: ((0+1)+(2+3))+((4+5)+(6+7)), as far as
+   they are used. */
 static void add_up_chunk(void *argument, size_t task, int worker)
 {
     (void)worker;
@@ -204,8 +216,8 @@ static void add_up_chunk(void *argument, size_t task, int worker)
     size_t begin = task * CHUNK, end = begin + CHUNK;
     if (end > sum->stride)
         end = sum->stride;
-    for (size_t step = 1; step < sum->lanes; step *= 2)
-        for (size_t l = 0; l + step < sum->lanes; l += 2 * step) {
+    for (size_t step = 1; step < sum->used; step *= 2)
+        for (size_t l = 0; l + step < sum->used; l += 2 * step) {
             float *to = sum->sums + l * sum->stride;
             const float *from = to + step * sum->stride;
             for (size_t i = begin; i < end; i++)
@@ -243,6 +255,10 @@ ebm_status ebm_gradient_sum_commit(ebm_gradient_sum *sum, ebm_model *model)
 {
     const ebm_context *context = ebm_context_of(model);
     total t = {sum, NULL, 0, 0};
+    if (!sum->used) { /* nothing was summed */
+        clear_lane(sum, 0);
+        sum->used = 1;
+    }
     ebm_parallel_for(context, chunks_of(sum->stride), add_up_chunk, &t);
     for (size_t i = 0; i < model->leaf_count; i++) {
         const ebm_model *leaf = model->leaves[i].model;

@@ -59,6 +59,12 @@ void ebm_conv_winograd_backward(const ebm_layer *layer,
                                 const float *prepared, const float *dy,
                                 float *dx);
 
+/* Whether the parameters' gradient can go that way too, and pays. */
+int ebm_conv_winograd_has_gradient(const ebm_conv_shape *s);
+void ebm_conv_winograd_gradient(const ebm_layer *layer,
+                                const ebm_layer_pass *pass, const float *x,
+                                const float *dy, float *gradient);
+
 /* Scratch for the column matrix, and what is computed with it. */
 size_t ebm_conv_columns_scratch(const ebm_layer *layer, size_t n);
 void ebm_conv_columns_forward(const ebm_layer *layer,

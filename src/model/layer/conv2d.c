@@ -95,6 +95,15 @@ static void backward(const ebm_layer *layer, const ebm_layer_pass *pass,
     }
 }
 
+static void param_gradient(const ebm_layer *layer, const ebm_layer_pass *pass,
+                           const float *x, const float *dy, float *gradient)
+{
+    if (ebm_conv_winograd_has_gradient(&layer->conv))
+        ebm_conv_winograd_gradient(layer, pass, x, dy, gradient);
+    else
+        ebm_conv_columns_gradient(layer, pass, x, dy, gradient);
+}
+
 static void derive(const ebm_layer *layer, const ebm_kernels *kernels,
                    const float *parameters, const float *state, float *derived)
 {
@@ -140,7 +149,7 @@ const ebm_layer_ops ebm_layer_conv2d = {
     .scratch_size = scratch_size,
     .forward = forward,
     .backward = backward,
-    .param_gradient = ebm_conv_columns_gradient,
+    .param_gradient = param_gradient,
     .torch_index = torch_index,
     .start = ebm_weight_start,
     .iterate = ebm_weight_iterate,

@@ -20,7 +20,12 @@
  */
 #include <string.h>
 
+#include "core/blas.h"
 #include "model/layer/conv.h"
+
+/* The gradient's sum over tiles is a product for each plane that writes a
+   matrix as large as the weights: with few tiles that is all it does. */
+enum { LEAST_GRADIENT_TILES = 16 };
 
 /* A chunk of tiles: enough rows for the matrix products, few enough to stay
    near the cache. Part of what fixes the bits. */
@@ -108,10 +113,21 @@ void ebm_conv_winograd_prepare(const ebm_kernels *kernels,
         }
 }
 
+int ebm_conv_winograd_has_gradient(const ebm_conv_shape *s)
+{
+    return ebm_conv_winograd_fits(s) && tiles_of(s) >= LEAST_GRADIENT_TILES;
+}
+
+static size_t chunk_size(const ebm_conv_shape *s, size_t n)
+{
+    return planes_of(s) * chunk_rows(s, n) * (s->channels + s->out_channels);
+}
+
 size_t ebm_conv_winograd_scratch(const ebm_layer *layer, size_t n)
 {
     const ebm_conv_shape *s = &layer->conv;
-    return planes_of(s) * chunk_rows(s, n) * (s->channels + s->out_channels);
+    size_t gradient = ebm_conv_winograd_has_gradient(s) ? panels_size(s) : 0;
+    return chunk_size(s, n) + gradient;
 }
 
 /* A chunk of the tiles of all samples, and its planes in scratch. */
@@ -234,4 +250,27 @@ void ebm_conv_winograd_backward(const ebm_layer *layer,
                         prepared + panels_size(s), c.in);
         each_image(&c, ADD_INPUT, NULL, dx);
     } while (next_chunk(&c));
+}
+
+void ebm_conv_winograd_gradient(const ebm_layer *layer,
+                                const ebm_layer_pass *pass, const float *x,
+                                const float *dy, float *gradient)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    size_t in = s->channels, out = s->out_channels, size = in * out;
+    float *sums = pass->scratch + chunk_size(s, pass->n);
+    chunk c = first_chunk(layer, pass);
+    do {
+        each_image(&c, READ_INPUT, NULL, (float *)(uintptr_t)x);
+        each_image(&c, READ_OUTPUT, NULL, (float *)(uintptr_t)dy);
+        for (size_t p = 0; p < planes_of(s); p++)
+            ebm_sgemm(1, 0, in, out, c.rows, c.in + p * c.rows * in, in,
+                      c.out + p * c.rows * out, out, c.first ? 1.0f : 0.0f,
+                      sums + p * size, out);
+    } while (next_chunk(&c));
+    pass->kernels->winograd_weights_back(edge_of(s), size, sums,
+                                         gradient + layer->views[0].offset);
+    if (layer->bias && pass->with_bias)
+        pass->kernels->column_sums(pass->n * s->out_height * s->out_width, out,
+                                   dy, 1, gradient + layer->views[1].offset);
 }

@@ -37,7 +37,10 @@ static layout lay_out(const ebm_network_model *self, ebm_pass_mode mode,
         const ebm_layer *layer = self->layers + i;
         l.between += ebm_saved_floats(layer, n);
         size_t floats = ebm_slab_floats(n, layer->out_size);
-        kept += floats;
+        /* A layer that works in place keeps nothing of its own, but for a
+           copy of the input if it is the first. */
+        if (layer->ops->forward && (!layer->ops->in_place || !i))
+            kept += floats;
         if (floats > l.widest)
             l.widest = floats;
         if (ebm_slab_floats(n, layer->in_size) > l.widest)
@@ -45,7 +48,6 @@ static layout lay_out(const ebm_network_model *self, ebm_pass_mode mode,
         if (ebm_scratch_floats(layer, n) > scratch)
             scratch = ebm_scratch_floats(layer, n);
     }
-    kept += ebm_slab_floats(n, self->layers[0].in_size);
     if (keeps_inputs(mode)) {
         l.gradients = l.between + kept;
         l.scratch = l.gradients + 2 * l.widest;

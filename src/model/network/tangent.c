@@ -46,7 +46,8 @@ static layout lay_out(const ebm_network_model *self, size_t n)
         size_t in = ebm_slab_floats(n, layer->in_size);
         size_t out = ebm_slab_floats(n, layer->out_size);
         saved += ebm_saved_floats(layer, n);
-        kept += out;
+        if (layer->ops->forward && !layer->ops->in_place)
+            kept += out;
         widest = in > widest ? in : widest;
         widest = out > widest ? out : widest;
         if (ebm_scratch_floats(layer, n) > scratch)
