@@ -59,6 +59,10 @@ typedef enum ebm_network_key {
         followed by a gain and a bias per channel that depend on the sample's
         label, 0 .. N - 1. Integer, 0 to 65536, 0. */
     EBM_NETWORK_CLASSES = 6,
+    /** An ebm_network_convolution: how convolutions are computed, those of
+        residual blocks included. Choice, initially EBM_CONVOLUTION_AUTOMATIC.
+        Another way changes last bits and speed, nothing else. */
+    EBM_NETWORK_CONVOLUTION = 7,
     EBM_NETWORK_KEY_MAX = 0x7fffffff
 } ebm_network_key;
 
@@ -95,6 +99,31 @@ typedef enum ebm_network_weights {
     EBM_WEIGHTS_SPECTRAL = 2,
     EBM_NETWORK_WEIGHTS_MAX = 0x7fffffff
 } ebm_network_weights;
+
+/**
+ * How a convolution is computed. A way that a layer's shape does not allow is
+ * replaced by the one that the library would choose.
+ *
+ * Errors are relative to the largest value of a result, measured against
+ * double precision; what is promised, and tested, is 5e-5. What pays where is
+ * in docs/performance.md.
+ */
+typedef enum ebm_network_convolution {
+    /** Chosen from the layer's shape. */
+    EBM_CONVOLUTION_AUTOMATIC = 0,
+    /** A matrix product with a column matrix, through CBLAS. Error about
+        1e-6. */
+    EBM_CONVOLUTION_COLUMNS = 1,
+    /** Sums gathered where the pixels stand. Error about 1e-6. */
+    EBM_CONVOLUTION_DIRECT = 2,
+    /** Winograd's F(2x2, 3x3): 4 products an output instead of 9, for 3 x 3
+        kernels of stride 1 between multiples of 16 channels. Error about
+        1e-6. */
+    EBM_CONVOLUTION_WINOGRAD_2 = 3,
+    /** F(4x4, 3x3): 2.25 products an output, likewise. Error about 1e-5. */
+    EBM_CONVOLUTION_WINOGRAD_4 = 4,
+    EBM_NETWORK_CONVOLUTION_MAX = 0x7fffffff
+} ebm_network_convolution;
 
 /** What a residual block does to the image. */
 typedef enum ebm_res_kind {

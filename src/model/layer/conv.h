@@ -42,12 +42,14 @@ void ebm_conv_direct_backward(const ebm_layer *layer,
    empty. */
 int ebm_conv_direct_goes_back(const ebm_conv_shape *s);
 
-/* Whether Winograd's way can be taken and pays; its prepared floats, scratch
-   and passes. */
-int ebm_conv_winograd_fits(const ebm_conv_shape *s);
-size_t ebm_conv_winograd_size(const ebm_conv_shape *s);
-void ebm_conv_winograd_prepare(const ebm_kernels *kernels,
-                               const ebm_conv_shape *s, const float *weight,
+/* Whether Winograd's tiles are possible, and which way of these pays, or
+   AUTOMATIC for none; then the prepared floats, scratch and passes of a layer
+   that goes one of them. */
+int ebm_conv_winograd_is_possible(const ebm_conv_shape *s);
+ebm_network_convolution ebm_conv_winograd_choice(const ebm_conv_shape *s);
+size_t ebm_conv_winograd_size(const ebm_layer *layer);
+void ebm_conv_winograd_prepare(const ebm_layer *layer,
+                               const ebm_kernels *kernels, const float *weight,
                                float *prepared);
 size_t ebm_conv_winograd_scratch(const ebm_layer *layer, size_t n);
 void ebm_conv_winograd_forward(const ebm_layer *layer,
@@ -58,9 +60,8 @@ void ebm_conv_winograd_backward(const ebm_layer *layer,
                                 const ebm_layer_pass *pass,
                                 const float *prepared, const float *dy,
                                 float *dx);
-
-/* Whether the parameters' gradient can go that way too, and pays. */
-int ebm_conv_winograd_has_gradient(const ebm_conv_shape *s);
+/* Whether the parameters' gradient goes that way too: it must pay. */
+int ebm_conv_winograd_has_gradient(const ebm_layer *layer);
 void ebm_conv_winograd_gradient(const ebm_layer *layer,
                                 const ebm_layer_pass *pass, const float *x,
                                 const float *dy, float *gradient);

@@ -24,38 +24,49 @@ static size_t prepared_offset(const ebm_layer *layer)
                               EBM_LANES);
 }
 
-/* The ways, in each direction. */
-typedef enum way { PLAIN, COLUMNS, DIRECT, WINOGRAD } way;
+/* Gathering reads all weights for a few rows, so they must stay in a cache,
+   and a panel of few columns would be mostly empty. */
+enum { MOST_GATHERED_WEIGHTS = 128 * 1024, LEAST_COLUMNS = EBM_PANEL / 2 };
 
-static way way_of(const ebm_conv_shape *s)
+/* The way that was asked for, if the shape allows it, or the one that pays. A
+   1 x 1 kernel has its column matrix for nothing. */
+static ebm_network_convolution way_of(const ebm_conv_shape *s,
+                                      ebm_network_convolution wanted)
 {
     if (ebm_conv_is_plain(s))
-        return PLAIN;
-    return ebm_conv_winograd_fits(s) ? WINOGRAD : DIRECT;
+        return EBM_CONVOLUTION_COLUMNS;
+    if (wanted >= EBM_CONVOLUTION_WINOGRAD_2 &&
+        !ebm_conv_winograd_is_possible(s))
+        wanted = EBM_CONVOLUTION_AUTOMATIC;
+    if (wanted == EBM_CONVOLUTION_AUTOMATIC)
+        wanted = ebm_conv_winograd_choice(s);
+    if (wanted != EBM_CONVOLUTION_AUTOMATIC)
+        return wanted;
+    return s->out_channels < LEAST_COLUMNS ||
+                   ebm_conv_taps(s) * s->out_channels > MOST_GATHERED_WEIGHTS
+               ? EBM_CONVOLUTION_COLUMNS
+               : EBM_CONVOLUTION_DIRECT;
 }
 
-static way way_back(const ebm_conv_shape *s)
+static int is_winograd(const ebm_layer *layer)
 {
-    way forward = way_of(s);
-    if (forward == DIRECT && !ebm_conv_direct_goes_back(s))
-        return COLUMNS;
-    return forward;
+    return layer->way >= EBM_CONVOLUTION_WINOGRAD_2;
 }
 
-static size_t prepared_size(const ebm_conv_shape *s)
+static size_t prepared_size(const ebm_layer *layer)
 {
-    way forward = way_of(s);
-    return forward == DIRECT     ? ebm_conv_direct_size(s)
-           : forward == WINOGRAD ? ebm_conv_winograd_size(s)
-                                 : 0;
+    if (is_winograd(layer))
+        return ebm_conv_winograd_size(layer);
+    return layer->way == EBM_CONVOLUTION_DIRECT
+               ? ebm_conv_direct_size(&layer->conv)
+               : 0;
 }
 
 static size_t scratch_size(const ebm_layer *layer, size_t n)
 {
     size_t columns = ebm_conv_columns_scratch(layer, n);
-    size_t tiles = way_of(&layer->conv) == WINOGRAD
-                       ? ebm_conv_winograd_scratch(layer, n)
-                       : 0;
+    size_t tiles =
+        is_winograd(layer) ? ebm_conv_winograd_scratch(layer, n) : 0;
     return columns > tiles ? columns : tiles;
 }
 
@@ -63,17 +74,12 @@ static void forward(const ebm_layer *layer, const ebm_layer_pass *pass,
                     const float *x, float *y)
 {
     const float *prepared = pass->derived + prepared_offset(layer);
-    switch (way_of(&layer->conv)) {
-    case WINOGRAD:
+    if (is_winograd(layer))
         ebm_conv_winograd_forward(layer, pass, prepared, x, y);
-        return;
-    case DIRECT:
+    else if (layer->way == EBM_CONVOLUTION_DIRECT)
         ebm_conv_direct_forward(layer, pass, prepared, x, y);
-        return;
-    case PLAIN:
-    case COLUMNS:
+    else
         ebm_conv_columns_forward(layer, pass, x, y);
-    }
 }
 
 static void backward(const ebm_layer *layer, const ebm_layer_pass *pass,
@@ -82,23 +88,19 @@ static void backward(const ebm_layer *layer, const ebm_layer_pass *pass,
     const float *prepared = pass->derived + prepared_offset(layer);
     if (!dx)
         return;
-    switch (way_back(&layer->conv)) {
-    case WINOGRAD:
+    if (is_winograd(layer))
         ebm_conv_winograd_backward(layer, pass, prepared, dy, dx);
-        return;
-    case DIRECT:
+    else if (layer->way == EBM_CONVOLUTION_DIRECT &&
+             ebm_conv_direct_goes_back(&layer->conv))
         ebm_conv_direct_backward(layer, pass, prepared, dy, dx);
-        return;
-    case PLAIN:
-    case COLUMNS:
+    else
         ebm_conv_columns_backward(layer, pass, dy, dx);
-    }
 }
 
 static void param_gradient(const ebm_layer *layer, const ebm_layer_pass *pass,
                            const float *x, const float *dy, float *gradient)
 {
-    if (ebm_conv_winograd_has_gradient(&layer->conv))
+    if (is_winograd(layer) && ebm_conv_winograd_has_gradient(layer))
         ebm_conv_winograd_gradient(layer, pass, x, dy, gradient);
     else
         ebm_conv_columns_gradient(layer, pass, x, dy, gradient);
@@ -112,20 +114,13 @@ static void derive(const ebm_layer *layer, const ebm_kernels *kernels,
                               ? parameters + layer->views[0].offset
                               : derived;
     ebm_weight_derive(layer, kernels, parameters, state, derived);
-    switch (way_of(&layer->conv)) {
-    case WINOGRAD:
-        ebm_conv_winograd_prepare(kernels, &layer->conv, weight, prepared);
-        return;
-    case DIRECT:
+    if (is_winograd(layer))
+        ebm_conv_winograd_prepare(layer, kernels, weight, prepared);
+    else if (layer->way == EBM_CONVOLUTION_DIRECT)
         ebm_conv_direct_prepare(
             &layer->conv, weight,
             layer->bias ? parameters + layer->views[1].offset : NULL,
             prepared);
-        return;
-    case PLAIN:
-    case COLUMNS:
-        return;
-    }
 }
 
 /* PyTorch keeps [out, in, row, column], we [row, column, in, out]; the
@@ -237,9 +232,11 @@ ebm_status ebm_append_conv2d(ebm_network *network, const char *part,
                                       .shape = {channels, 1, 1, 1},
                                       .torch_shape = {channels, 1, 1, 1}};
     EBM_TRY(ebm_weight_describe(network, &layer));
-    if (prepared_size(&layer.conv))
-        layer.derived_count =
-            prepared_offset(&layer) + prepared_size(&layer.conv);
+    layer.way = way_of(
+        &layer.conv,
+        (ebm_network_convolution)network->values[EBM_NETWORK_CONVOLUTION]);
+    if (prepared_size(&layer))
+        layer.derived_count = prepared_offset(&layer) + prepared_size(&layer);
     return ebm_network_append(network, &layer);
 }
 
@@ -255,7 +252,8 @@ extern const ebm_row_ops ebm_row_conv2d;
 const ebm_row_ops ebm_row_conv2d = {
     .kind = "conv2d",
     .argument_names = {"channels", "kernel", "stride", "padding"},
-    .settings = 1 << EBM_NETWORK_BIAS | 1 << EBM_NETWORK_WEIGHTS,
+    .settings = 1 << EBM_NETWORK_BIAS | 1 << EBM_NETWORK_WEIGHTS |
+                1 << EBM_NETWORK_CONVOLUTION,
     .append = append,
 };
 

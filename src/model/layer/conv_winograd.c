@@ -25,40 +25,51 @@
 
 /* The gradient's sum over tiles is a product for each plane that writes a
    matrix as large as the weights: with few tiles that is all it does. */
-enum { LEAST_GRADIENT_TILES = 16 };
+enum { LEAST_CHANNELS = 32, LEAST_GRADIENT_TILES = 16 };
 
 /* A chunk of tiles: enough rows for the matrix products, few enough to stay
    near the cache. Part of what fixes the bits. */
 enum { CHUNK_ROWS = 32, CHUNK_FLOATS = 128 * 1024 };
 
-int ebm_conv_winograd_fits(const ebm_conv_shape *s)
+int ebm_conv_winograd_is_possible(const ebm_conv_shape *s)
 {
     return s->kernel == 3 && s->stride == 1 && s->channels % EBM_LANES == 0 &&
-           s->out_channels % EBM_LANES == 0 && s->channels >= 32 &&
-           s->out_channels >= 32 && s->out_height >= 2 && s->out_width >= 2;
+           s->out_channels % EBM_LANES == 0;
 }
 
-static size_t edge_of(const ebm_conv_shape *s)
+/* With fewer channels the transforms cost more than they save. */
+ebm_network_convolution ebm_conv_winograd_choice(const ebm_conv_shape *s)
 {
-    return s->out_height > 4 || s->out_width > 4 ? 6 : 4;
+    if (!ebm_conv_winograd_is_possible(s) || s->channels < LEAST_CHANNELS ||
+        s->out_channels < LEAST_CHANNELS || s->out_height < 2 ||
+        s->out_width < 2)
+        return EBM_CONVOLUTION_AUTOMATIC;
+    return s->out_height > 4 || s->out_width > 4 ? EBM_CONVOLUTION_WINOGRAD_4
+                                                 : EBM_CONVOLUTION_WINOGRAD_2;
 }
 
-static size_t tiles_of(const ebm_conv_shape *s)
+static size_t edge_of(const ebm_layer *layer)
 {
-    size_t m = edge_of(s) - 2;
+    return layer->way == EBM_CONVOLUTION_WINOGRAD_4 ? 6 : 4;
+}
+
+static size_t tiles_of(const ebm_layer *layer)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    size_t m = edge_of(layer) - 2;
     return ((s->out_height + m - 1) / m) * ((s->out_width + m - 1) / m);
 }
 
-static size_t planes_of(const ebm_conv_shape *s)
+static size_t planes_of(const ebm_layer *layer)
 {
-    size_t edge = edge_of(s);
-    return edge * edge;
+    return edge_of(layer) * edge_of(layer);
 }
 
-static size_t chunk_rows(const ebm_conv_shape *s, size_t n)
+static size_t chunk_rows(const ebm_layer *layer, size_t n)
 {
-    size_t row = planes_of(s) * (s->channels + s->out_channels);
-    size_t rows = CHUNK_FLOATS / row, all = n * tiles_of(s);
+    const ebm_conv_shape *s = &layer->conv;
+    size_t row = planes_of(layer) * (s->channels + s->out_channels);
+    size_t rows = CHUNK_FLOATS / row, all = n * tiles_of(layer);
     rows = rows < CHUNK_ROWS ? CHUNK_ROWS : rows;
     return rows < all ? rows : all;
 }
@@ -66,14 +77,14 @@ static size_t chunk_rows(const ebm_conv_shape *s, size_t n)
 /* ---- What is prepared: U in panels of out channels, then of in channels ---
  */
 
-static size_t panels_size(const ebm_conv_shape *s)
+static size_t panels_size(const ebm_layer *layer)
 {
-    return planes_of(s) * s->channels * s->out_channels;
+    return planes_of(layer) * layer->conv.channels * layer->conv.out_channels;
 }
 
-size_t ebm_conv_winograd_size(const ebm_conv_shape *s)
+size_t ebm_conv_winograd_size(const ebm_layer *layer)
 {
-    return 2 * panels_size(s);
+    return 2 * panels_size(layer);
 }
 
 /* A block [9][in][out] of weights turned round to [9][out][in]. */
@@ -88,13 +99,14 @@ static void turn_block(const ebm_conv_shape *s, const float *weight,
                     weight[(tap * in + i) * out + o];
 }
 
-void ebm_conv_winograd_prepare(const ebm_kernels *kernels,
-                               const ebm_conv_shape *s, const float *weight,
+void ebm_conv_winograd_prepare(const ebm_layer *layer,
+                               const ebm_kernels *kernels, const float *weight,
                                float *prepared)
 {
+    const ebm_conv_shape *s = &layer->conv;
     size_t in = s->channels, out = s->out_channels;
     float block[9 * EBM_PANEL * EBM_PANEL];
-    ebm_winograd_weights w = {.edge = edge_of(s),
+    ebm_winograd_weights w = {.edge = edge_of(layer),
                               .rows = in,
                               .row_step = out,
                               .tap_step = in * out,
@@ -104,7 +116,7 @@ void ebm_conv_winograd_prepare(const ebm_kernels *kernels,
     w.rows = EBM_PANEL;
     w.row_step = EBM_PANEL;
     w.tap_step = EBM_PANEL * EBM_PANEL;
-    float *turned = prepared + panels_size(s);
+    float *turned = prepared + panels_size(layer);
     for (size_t i = 0; i < in; i += EBM_PANEL)
         for (size_t o = 0; o < out; o += EBM_PANEL) {
             turn_block(s, weight + i * out + o, block);
@@ -113,21 +125,23 @@ void ebm_conv_winograd_prepare(const ebm_kernels *kernels,
         }
 }
 
-int ebm_conv_winograd_has_gradient(const ebm_conv_shape *s)
+int ebm_conv_winograd_has_gradient(const ebm_layer *layer)
 {
-    return ebm_conv_winograd_fits(s) && tiles_of(s) >= LEAST_GRADIENT_TILES;
+    return tiles_of(layer) >= LEAST_GRADIENT_TILES;
 }
 
-static size_t chunk_size(const ebm_conv_shape *s, size_t n)
+static size_t chunk_size(const ebm_layer *layer, size_t n)
 {
-    return planes_of(s) * chunk_rows(s, n) * (s->channels + s->out_channels);
+    const ebm_conv_shape *s = &layer->conv;
+    return planes_of(layer) * chunk_rows(layer, n) *
+           (s->channels + s->out_channels);
 }
 
 size_t ebm_conv_winograd_scratch(const ebm_layer *layer, size_t n)
 {
-    const ebm_conv_shape *s = &layer->conv;
-    size_t gradient = ebm_conv_winograd_has_gradient(s) ? panels_size(s) : 0;
-    return chunk_size(s, n) + gradient;
+    size_t gradient =
+        ebm_conv_winograd_has_gradient(layer) ? panels_size(layer) : 0;
+    return chunk_size(layer, n) + gradient;
 }
 
 /* A chunk of the tiles of all samples, and its planes in scratch. */
@@ -143,8 +157,8 @@ typedef struct chunk {
 static chunk first_chunk(const ebm_layer *layer, const ebm_layer_pass *pass)
 {
     const ebm_conv_shape *s = &layer->conv;
-    chunk c = {.layer = layer, .pass = pass, .tiles = tiles_of(s)};
-    c.w = (ebm_winograd){.edge = edge_of(s),
+    chunk c = {.layer = layer, .pass = pass, .tiles = tiles_of(layer)};
+    c.w = (ebm_winograd){.edge = edge_of(layer),
                          .height = s->height,
                          .width = s->width,
                          .channels = s->channels,
@@ -152,9 +166,9 @@ static chunk first_chunk(const ebm_layer *layer, const ebm_layer_pass *pass)
                          .out_height = s->out_height,
                          .out_width = s->out_width,
                          .out_channels = s->out_channels};
-    c.rows = chunk_rows(s, pass->n);
+    c.rows = chunk_rows(layer, pass->n);
     c.in = pass->scratch;
-    c.out = c.in + planes_of(s) * c.rows * s->channels;
+    c.out = c.in + planes_of(layer) * c.rows * s->channels;
     return c;
 }
 
@@ -210,7 +224,7 @@ static void multiply_planes(const chunk *c, size_t depth, size_t columns,
                           .width = 1,
                           .in_sample = depth,
                           .out_sample = columns};
-    for (size_t p = 0; p < planes_of(&c->layer->conv); p++) {
+    for (size_t p = 0; p < planes_of(c->layer); p++) {
         for (size_t k = 0; k < columns;
              k += EBM_PANEL, panels += g.depth * EBM_PANEL)
             c->pass->kernels->gather(&g, from, panels, NULL, to + k);
@@ -247,7 +261,7 @@ void ebm_conv_winograd_backward(const ebm_layer *layer,
     do {
         each_image(&c, READ_OUTPUT, NULL, (float *)(uintptr_t)dy);
         multiply_planes(&c, s->out_channels, s->channels, c.out,
-                        prepared + panels_size(s), c.in);
+                        prepared + panels_size(layer), c.in);
         each_image(&c, ADD_INPUT, NULL, dx);
     } while (next_chunk(&c));
 }
@@ -258,17 +272,17 @@ void ebm_conv_winograd_gradient(const ebm_layer *layer,
 {
     const ebm_conv_shape *s = &layer->conv;
     size_t in = s->channels, out = s->out_channels, size = in * out;
-    float *sums = pass->scratch + chunk_size(s, pass->n);
+    float *sums = pass->scratch + chunk_size(layer, pass->n);
     chunk c = first_chunk(layer, pass);
     do {
         each_image(&c, READ_INPUT, NULL, (float *)(uintptr_t)x);
         each_image(&c, READ_OUTPUT, NULL, (float *)(uintptr_t)dy);
-        for (size_t p = 0; p < planes_of(s); p++)
+        for (size_t p = 0; p < planes_of(layer); p++)
             ebm_sgemm(1, 0, in, out, c.rows, c.in + p * c.rows * in, in,
                       c.out + p * c.rows * out, out, c.first ? 1.0f : 0.0f,
                       sums + p * size, out);
     } while (next_chunk(&c));
-    pass->kernels->winograd_weights_back(edge_of(s), size, sums,
+    pass->kernels->winograd_weights_back(edge_of(layer), size, sums,
                                          gradient + layer->views[0].offset);
     if (layer->bias && pass->with_bias)
         pass->kernels->column_sums(pass->n * s->out_height * s->out_width, out,

@@ -52,6 +52,7 @@ struct ebm_layer {
 
     /* What single kinds need of their own. */
     ebm_conv_shape conv;         /* convolution and pooling */
+    ebm_network_convolution way; /* convolution: never AUTOMATIC */
     ebm_network_weights weights; /* how a convolution's or dense layer's are
                                     derived from the parameters */
     double slope;                /* leaky ReLU */

@@ -22,6 +22,10 @@ static const ebm_option_row settings[EBM_NETWORK_KEYS] = {
     [EBM_NETWORK_WEIGHTS] = {"weights", EBM_OPTION_CHOICE, EBM_WEIGHTS_PLAIN,
                              EBM_WEIGHTS_SPECTRAL, EBM_WEIGHTS_PLAIN},
     [EBM_NETWORK_CLASSES] = {"classes", EBM_OPTION_INTEGER, 0, 65536, 0},
+    [EBM_NETWORK_CONVOLUTION] = {"convolution", EBM_OPTION_CHOICE,
+                                 EBM_CONVOLUTION_AUTOMATIC,
+                                 EBM_CONVOLUTION_WINOGRAD_4,
+                                 EBM_CONVOLUTION_AUTOMATIC},
 };
 
 const ebm_option_row *ebm_network_settings(void)

@@ -16,7 +16,7 @@
 #include "model/layer/layer.h"
 #include "model/model.h"
 
-enum { EBM_NETWORK_KEYS = 7, EBM_ROW_ARGUMENTS = 5 };
+enum { EBM_NETWORK_KEYS = 8, EBM_ROW_ARGUMENTS = 5 };
 
 /* A kind of row: what a builder call is made of, and a model file's layer. */
 typedef struct ebm_row_ops {

@@ -59,7 +59,8 @@ const ebm_row_ops ebm_row_res_block = {
     .argument_names = {"channels", "residual"},
     .settings = 1 << EBM_NETWORK_BIAS | 1 << EBM_NETWORK_NORM |
                 1 << EBM_NETWORK_GROUPS | 1 << EBM_NETWORK_NORM_EPSILON |
-                1 << EBM_NETWORK_WEIGHTS | 1 << EBM_NETWORK_CLASSES,
+                1 << EBM_NETWORK_WEIGHTS | 1 << EBM_NETWORK_CLASSES |
+                1 << EBM_NETWORK_CONVOLUTION,
     .append = append,
 };
 

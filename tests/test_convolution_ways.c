@@ -1,0 +1,211 @@
+/*
+ * The ways to compute a convolution, each against the reference: energies,
+ * both gradients, H v and the mixed derivative, for shapes that allow a way
+ * and shapes that do not.
+ */
+#include "ebm_test.h"
+#include "reference_second.h"
+
+enum { N = 3 };
+
+static const double BOUND = 5e-5; /* what include/ebm/network.h promises */
+
+typedef struct shape {
+    size_t height, width, channels, out, kernel, stride, padding;
+} shape;
+
+static ebm_model *build(ebm_context *context, const shape *s, double way,
+                        double weights)
+{
+    ebm_network *network;
+    ebm_model *model;
+    assert_ok(ebm_network_create(context, s->height, s->width, s->channels,
+                                 &network));
+    assert_ok(ebm_network_set(network, EBM_NETWORK_SLAB, 2));
+    assert_ok(ebm_network_set(network, EBM_NETWORK_CONVOLUTION, way));
+    assert_ok(ebm_network_set(network, EBM_NETWORK_WEIGHTS, weights));
+    assert_ok(
+        ebm_network_conv2d(network, s->out, s->kernel, s->stride, s->padding));
+    assert_ok(
+        ebm_network_set(network, EBM_NETWORK_WEIGHTS, EBM_WEIGHTS_PLAIN));
+    assert_ok(ebm_network_swish(network));
+    assert_ok(ebm_network_flatten(network));
+    assert_ok(ebm_network_dense(network, 1));
+    assert_ok(ebm_model_create_network(network, 3, &model));
+    ebm_network_destroy(network);
+    return model;
+}
+
+static void describe(ref_network *ref, const shape *s)
+{
+    ref_begin(ref, s->height, s->width, s->channels);
+    ref_conv2d(ref, s->out, s->kernel, s->stride, s->padding, 1);
+    ref_swish(ref);
+    ref_flatten(ref);
+    ref_dense(ref, 1, 1);
+}
+
+/* What both sides compute of the same samples. */
+typedef struct results {
+    float energy[N], *grad, *theta, *hv, *mixed;
+    double energies[N], *dx, *dtheta, *dhv, *dmixed;
+} results;
+
+static void run_reference(const ref_network *ref, const float *x,
+                          const float *v, const float *scale, results *r)
+{
+    size_t size = ref_size(ref);
+    double *point = test_doubles(size), *along = test_doubles(size);
+    memset(r->dtheta, 0, ref->parameter_count * sizeof *r->dtheta);
+    memset(r->dmixed, 0, ref->parameter_count * sizeof *r->dmixed);
+    for (size_t i = 0; i < N; i++) {
+        for (size_t j = 0; j < size; j++) {
+            point[j] = (double)x[i * size + j];
+            along[j] = (double)v[i * size + j];
+        }
+        r->energies[i] = ref_gradient(ref, point, (double)scale[i],
+                                      r->dx + i * size, r->dtheta, NULL);
+        ref_second(ref, point, along, (double)scale[i], r->dhv + i * size,
+                   r->dmixed);
+    }
+    free(point);
+    free(along);
+}
+
+static void run_model(const ref_network *ref, ebm_model *model, const float *x,
+                      const float *v, const float *scale, results *r)
+{
+    assert_ok(ebm_model_energy_grad(model, x, NULL, N, r->energy, r->grad));
+    assert_ok(ebm_model_zero_gradient(model));
+    assert_ok(ebm_model_backward(model, x, NULL, N, scale, NULL));
+    ref_pack(ref, model, ebm_model_gradient(model), r->theta);
+    assert_ok(ebm_model_zero_gradient(model));
+    assert_ok(ebm_model_mixed_backward(model, x, NULL, N, v, scale, r->hv));
+    ref_pack(ref, model, ebm_model_gradient(model), r->mixed);
+}
+
+static void compare(const shape *s)
+{
+    const float scale[N] = {1, -0.5f, 2};
+    ebm_context *context = test_context_threads(2);
+    ref_network ref;
+    uint64_t random = 31;
+    describe(&ref, s);
+    size_t size = ref_size(&ref), count = ref.parameter_count;
+    float *x = test_floats(N * size), *v = test_floats(N * size);
+    results r = {.grad = test_floats(N * size),
+                 .hv = test_floats(N * size),
+                 .theta = test_floats(count),
+                 .mixed = test_floats(count),
+                 .dx = test_doubles(N * size),
+                 .dhv = test_doubles(N * size),
+                 .dtheta = test_doubles(count),
+                 .dmixed = test_doubles(count)};
+    test_fill_uniform(&random, x, N * size, -1, 1);
+    test_fill_normal(&random, v, N * size, 1);
+    for (double way = 0; way <= EBM_CONVOLUTION_WINOGRAD_4; way++) {
+        ebm_model *model = build(context, s, way, EBM_WEIGHTS_PLAIN);
+        if (way == 0) {
+            ref_load(&ref, model);
+            run_reference(&ref, x, v, scale, &r);
+        }
+        run_model(&ref, model, x, v, scale, &r);
+        assert_arrays_near(r.energy, r.energies, N, BOUND);
+        assert_arrays_near(r.grad, r.dx, N * size, BOUND);
+        assert_arrays_near(r.theta, r.dtheta, count, BOUND);
+        assert_arrays_near(r.hv, r.dhv, N * size, BOUND);
+        assert_arrays_near(r.mixed, r.dmixed, count, BOUND);
+        ebm_model_destroy(model);
+    }
+    float *const floats[] = {x, v, r.grad, r.hv, r.theta, r.mixed};
+    double *const doubles[] = {r.dx, r.dhv, r.dtheta, r.dmixed};
+    for (size_t i = 0; i < TEST_COUNT(floats); i++)
+        free(floats[i]);
+    for (size_t i = 0; i < TEST_COUNT(doubles); i++)
+        free(doubles[i]);
+    ref_free(&ref);
+    ebm_context_destroy(context);
+}
+
+static void every_way_against_the_reference(void **state)
+{
+    (void)state;
+    static const shape shapes[] = {
+        {8, 8, 32, 32, 3, 1, 1},   /* whole tiles */
+        {16, 15, 16, 32, 3, 1, 1}, /* many tiles: the gradient's own way */
+        {7, 5, 32, 16, 3, 1, 1},   /* tiles that stick out */
+        {4, 4, 48, 32, 3, 1, 1},   /* one tile of 4 x 4 */
+        {6, 7, 32, 32, 3, 1, 0},   /* no padding */
+        {3, 3, 16, 16, 3, 1, 3},   /* tiles of padding alone */
+        {6, 6, 20, 32, 3, 1, 1},   /* not whole vectors: no Winograd */
+        {9, 8, 16, 24, 3, 2, 1},   /* strided */
+        {12, 12, 1, 16, 5, 2, 4},  /* few channels, back along vectors */
+        {6, 5, 3, 20, 4, 3, 2},    /* few channels, not whole vectors */
+        {5, 5, 8, 3, 3, 1, 1},     /* few output channels */
+        {6, 6, 12, 10, 1, 1, 0},   /* the image is its column matrix */
+    };
+    for (size_t i = 0; i < TEST_COUNT(shapes); i++)
+        compare(shapes + i);
+}
+
+/* Ways differ: else this file would compare one thing with itself. */
+static void ways_are_different(void **state)
+{
+    (void)state;
+    const shape s = {8, 8, 32, 32, 3, 1, 1};
+    ebm_context *context = test_context_threads(2);
+    float x[8 * 8 * 32], energies[5];
+    uint64_t random = 32;
+    test_fill_uniform(&random, x, TEST_COUNT(x), -1, 1);
+    for (int way = 0; way < 5; way++) {
+        ebm_model *model = build(context, &s, way, EBM_WEIGHTS_PLAIN);
+        assert_ok(ebm_model_energy(model, x, NULL, 1, energies + way));
+        ebm_model_destroy(model);
+    }
+    assert_true(energies[EBM_CONVOLUTION_WINOGRAD_4] == energies[0]);
+    assert_true(energies[EBM_CONVOLUTION_WINOGRAD_4] !=
+                    energies[EBM_CONVOLUTION_WINOGRAD_2] ||
+                energies[EBM_CONVOLUTION_WINOGRAD_4] !=
+                    energies[EBM_CONVOLUTION_DIRECT]);
+    ebm_context_destroy(context);
+}
+
+/* What is prepared follows the weights: written, and derived ones. */
+static void prepared_weights_are_those_in_force(void **state)
+{
+    (void)state;
+    const shape s = {8, 8, 32, 32, 3, 1, 1};
+    ebm_context *context = test_context_threads(2);
+    float x[8 * 8 * 32];
+    uint64_t random = 33;
+    test_fill_uniform(&random, x, TEST_COUNT(x), -1, 1);
+    for (double weights = 0; weights <= EBM_WEIGHTS_SPECTRAL; weights++) {
+        float energies[5], before = 0;
+        for (int way = 1; way < 5; way++) {
+            ebm_model *model = build(context, &s, way, weights);
+            size_t count = ebm_model_parameter_count(model);
+            float *theta = test_floats(count);
+            assert_ok(ebm_model_energy(model, x, NULL, 1, &before));
+            memcpy(theta, ebm_model_parameters(model), count * sizeof *theta);
+            for (size_t i = 0; i < count; i++)
+                theta[i] *= 1 + 0.5f * (float)(i % 7);
+            assert_ok(ebm_model_set_parameters(model, 0, theta, count));
+            assert_ok(ebm_model_energy(model, x, NULL, 1, energies + way));
+            assert_true(fabsf(energies[way] - before) > 1e-3f);
+            assert_close(energies[way], (double)energies[1], 1e-4, 1e-4);
+            free(theta);
+            ebm_model_destroy(model);
+        }
+    }
+    ebm_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_way_against_the_reference),
+        cmocka_unit_test(ways_are_different),
+        cmocka_unit_test(prepared_weights_are_those_in_force),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
