@@ -63,6 +63,7 @@ static const row network_rows[] = {
     {EBM_NETWORK_NORM_EPSILON, "norm_epsilon", REAL, ABOVE_0, LARGEST, 1e-5},
     {EBM_NETWORK_WEIGHTS, "weights", CHOICE, 0, 2, 0},
     {EBM_NETWORK_CLASSES, "classes", INTEGER, 0, 65536, 0},
+    {EBM_NETWORK_CONVOLUTION, "convolution", CHOICE, 0, 4, 0},
 };
 static const row sampler_rows[] = {
     {EBM_SAMPLER_STEPS, "steps", INTEGER, 1, 1e9, 60},

@@ -38,8 +38,8 @@ static layout lay_out(const ebm_network_model *self, ebm_pass_mode mode,
         l.between += ebm_saved_floats(layer, n);
         size_t floats = ebm_slab_floats(n, layer->out_size);
         /* A layer that works in place keeps nothing of its own, but for a
-           copy of the input if it is the first. */
-        if (layer->ops->forward && (!layer->ops->in_place || !i))
+           copy of the input if it is the first that does anything. */
+        if (layer->ops->forward && (!layer->ops->in_place || !kept))
             kept += floats;
         if (floats > l.widest)
             l.widest = floats;
