@@ -203,7 +203,7 @@ static void for_each_table(void (*check)(const table *t, const world *w))
     create_world(&w);
     const table tables[] = {
         TABLE(w.context, context_rows, 1, context),
-        TABLE(w.network, network_rows, 7, network),
+        TABLE(w.network, network_rows, 8, network),
         TABLE(w.sampler, sampler_rows, 12, sampler),
         TABLE(w.hmc, hmc_rows, 12, sampler),
         TABLE(w.baoab, baoab_rows, 12, sampler),
