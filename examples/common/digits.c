@@ -2,13 +2,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "files.h"
 #include "try.h"
 
 /* This noise goes onto data and chains alike, so that the two can not be told
    apart by how clean they are. */
-static const double noise_std = 0.005;
+const double digits_noise_std = 0.005;
 
 char *digits_find(const char *data)
 {
@@ -17,6 +19,21 @@ char *digits_find(const char *data)
     char *path = find_idx_images(data);
     if (path == NULL)
         fail(EXIT_USAGE, "--data: no IDX image file at %s", data);
+    return path;
+}
+
+char *digits_model(void)
+{
+    static const char *const name = "digits-plain.safetensors";
+    char *images = find_shipped_images(__FILE__);
+    char *slash = images != NULL ? strrchr(images, '/') : NULL;
+    char *path = NULL;
+    if (slash != NULL) {
+        *slash = '\0';
+        if (access(path_in(images, name), R_OK) == 0)
+            path = try_copy(path_in(images, name));
+    }
+    free(images);
     return path;
 }
 
@@ -31,7 +48,7 @@ static ebm_dataset *open_digits(ebm_context *context, const settings *s)
     if (ebm_dataset_create_idx(context, path, labels, s->seed, &digits) !=
         EBM_OK)
         fail(EXIT_USAGE, "--data: %s", ebm_context_last_error(context));
-    TRY(ebm_dataset_set(digits, EBM_DATASET_NOISE_STD, noise_std));
+    TRY(ebm_dataset_set(digits, EBM_DATASET_NOISE_STD, digits_noise_std));
     TRY(ebm_dataset_shape(digits, &height, &width, NULL));
     printf("data: %s, %zu images of %zu x %zu\n", path,
            ebm_dataset_count(digits), height, width);
@@ -81,7 +98,7 @@ ebm_sampler *digits_langevin(ebm_context *context, size_t steps)
     TRY(ebm_sampler_create(context, EBM_SAMPLER_LANGEVIN, &langevin));
     TRY(ebm_sampler_set(langevin, EBM_SAMPLER_STEPS, (double)steps));
     TRY(ebm_sampler_set(langevin, EBM_SAMPLER_STEP_SIZE, 10.0));
-    TRY(ebm_sampler_set(langevin, EBM_SAMPLER_NOISE_STD, noise_std));
+    TRY(ebm_sampler_set(langevin, EBM_SAMPLER_NOISE_STD, digits_noise_std));
     TRY(ebm_sampler_set(langevin, EBM_SAMPLER_GRADIENT_CLIP, 0.03));
     TRY(ebm_sampler_set(langevin, EBM_SAMPLER_STATE_MIN, -1.0));
     TRY(ebm_sampler_set(langevin, EBM_SAMPLER_STATE_MAX, 1.0));

@@ -17,6 +17,13 @@
    the examples. NULL when there are none of these; to be freed. */
 char *digits_find(const char *data);
 
+/* The model without warps that comes with the examples; NULL, or to be
+   freed. */
+char *digits_model(void);
+
+/* Of the noise on data and in the chains. */
+extern const double digits_noise_std;
+
 /* Langevin steps on it, `steps` in a run. */
 ebm_sampler *digits_langevin(ebm_context *context, size_t steps);
 
