@@ -120,7 +120,7 @@ typedef enum ebm_network_convolution {
         kernels of stride 1 between multiples of 16 channels. Error about
         1e-6. */
     EBM_CONVOLUTION_WINOGRAD_2 = 3,
-    /** F(4x4, 3x3): 2.25 products an output, likewise. Error about 1e-5. */
+    /** F(4x4, 3x3): 2.25 products an output, likewise. Error about 5e-6. */
     EBM_CONVOLUTION_WINOGRAD_4 = 4,
     EBM_NETWORK_CONVOLUTION_MAX = 0x7fffffff
 } ebm_network_convolution;

@@ -14,7 +14,7 @@
  *     dg = G^T [sum_tiles (B^T d B) (A dY A^T)] G.
  *
  * m = 4 spends 2.25 products an output, but its transforms cost accuracy (an
- * error of about 1e-5 of the largest value instead of 1e-6) and where an image
+ * error of about 5e-6 of the largest value instead of 1e-6) and where an image
  * has a single tile the planes of U, four times as large as the weights, are
  * read for very few rows. There it is m = 2, with 4 products an output.
  */
