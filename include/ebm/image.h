@@ -1,6 +1,6 @@
 /**
  * @file image.h
- * Pictures: states as PNG files.
+ * Pictures: states as PNG files, and states of another size.
  *
  * Images are float [height, width, channels] with 1 (grey), 3 (RGB) or 4
  * (RGBA) channels. A value v becomes the byte nearest to
@@ -60,6 +60,27 @@ EBM_API ebm_status ebm_image_write_grid(ebm_context *context, const char *path,
                                         size_t channels, size_t columns,
                                         size_t zoom, double minimum,
                                         double maximum);
+
+/**
+ * Resizes n images by area: a pixel of the result is the mean of the rectangle
+ * of the source that it covers, each source pixel weighing as much as the part
+ * of it inside. Proportions are not kept; enlarging works likewise. Sums are
+ * in double, in one order.
+ *
+ * @param images        [n, from_height, from_width, channels], finite.
+ * @param from_height, from_width, height, width  1 to 65,535.
+ * @param channels      at least 1.
+ * @param[out] resized  [n, height, width, channels]; not the source itself.
+ *
+ * Errors: HANDLE, ARGUMENT (NULL, a size of 0, one array twice), SHAPE (a side
+ * is too long), OVERFLOW, NON_FINITE (pixels). Thread safety: any thread.
+ * Since: 0.1.
+ */
+EBM_API ebm_status ebm_image_resize(ebm_context *context, const float *images,
+                                    size_t n, size_t from_height,
+                                    size_t from_width, size_t channels,
+                                    size_t height, size_t width,
+                                    float *resized);
 
 #ifdef __cplusplus
 }

@@ -40,8 +40,7 @@ void ebm_area_begin(ebm_area *area, size_t from_height, size_t from_width)
            area->height * area->width * COLOURS * sizeof *area->sums);
 }
 
-/* Length of the part of [a, a + a_size) that lies in [b, b + b_size). */
-static size_t overlap(size_t a, size_t a_size, size_t b, size_t b_size)
+size_t ebm_area_overlap(size_t a, size_t a_size, size_t b, size_t b_size)
 {
     size_t low = a > b ? a : b;
     size_t high = a + a_size < b + b_size ? a + a_size : b + b_size;
@@ -71,7 +70,8 @@ void ebm_area_add(ebm_area *area, size_t y, size_t first, size_t apart,
         over_white(rgba + 8 * i, colour);
         for (size_t x = left / from_width; x * from_width < left + width;
              x++) {
-            size_t part = overlap(left, width, x * from_width, from_width);
+            size_t part =
+                ebm_area_overlap(left, width, x * from_width, from_width);
             for (int c = 0; c < COLOURS; c++)
                 area->line[x * COLOURS + (size_t)c] += part * colour[c];
         }
@@ -79,7 +79,8 @@ void ebm_area_add(ebm_area *area, size_t y, size_t first, size_t apart,
     size_t top = y * height, row = width * COLOURS;
     for (size_t to = top / from_height; to * from_height < top + height;
          to++) {
-        size_t part = overlap(top, height, to * from_height, from_height);
+        size_t part =
+            ebm_area_overlap(top, height, to * from_height, from_height);
         uint64_t *sums = area->sums + to * row;
         for (size_t i = 0; i < row; i++)
             sums[i] += part * area->line[i];

@@ -26,6 +26,10 @@ typedef struct ebm_area {
     uint64_t *sums;                 /* [height, width, 3] */
 } ebm_area;
 
+/* Length of the part of [a, a + a_size) that lies in [b, b + b_size), which
+   overlap. */
+size_t ebm_area_overlap(size_t a, size_t a_size, size_t b, size_t b_size);
+
 /* Room for results of one shape. Errors: MEMORY; then nothing is held. */
 ebm_status ebm_area_create(const ebm_context *context, size_t height,
                            size_t width, size_t channels, ebm_area *area);

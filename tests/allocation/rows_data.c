@@ -153,6 +153,7 @@ void sweep_quiet_data(world *w)
     QUIET(ebm_dataset_next, w->dataset, 2, w->f, w->i);
     QUIET(ebm_dataset_read, w->dataset, 0, 2, w->f, w->i);
     QUIET_VALUE(ebm_dataset_epoch, w->dataset);
+    QUIET(ebm_image_resize, w->context, sweep_x, 1, 2, 4, 1, 1, 2, w->f);
     QUIET(ebm_diagnostics_series, w->context, sweep_x, 4, 2, 3, 1, w->d);
     QUIET(ebm_diagnostics_energy, w->chains, sweep_x, EBM_ORIGIN_NOISE, w->z,
           w->d, w->d + 1);
