@@ -53,7 +53,7 @@ typedef struct bench {
 static bench bench_create(ebm_context *context, ebm_model *model,
                           ebm_dataset *points, const mlp_fit *fit)
 {
-    bench b = {NULL};
+    bench b = {0};
     size_t d = 0;
     TRY(ebm_model_shape(model, NULL, NULL, &d));
     TRY(ebm_sampler_create(context, EBM_SAMPLER_MALA, &b.mala));
