@@ -144,6 +144,71 @@ static void finiteness_is_seen_everywhere(void **state)
         }
 }
 
+/* An allocator that knows nothing of alignment beyond malloc()'s, and looks at
+   the bytes around what it gave. */
+enum { FENCE = 64, FENCE_BYTE = 0x5a };
+
+typedef struct careless {
+    size_t given, taken, broken;
+} careless;
+
+static void *careless_allocate(size_t size, size_t alignment, void *user)
+{
+    careless *c = user;
+    (void)alignment;
+    /* 16, 32 and 48 bytes beyond a multiple of 64. */
+    size_t late = FENCE + 16 * (1 + c->given++ % 3), all = late + size + FENCE;
+    unsigned char *block =
+        aligned_alloc(64, (sizeof late + all + 127) / 64 * 64);
+    assert_non_null(block);
+    memset(block, FENCE_BYTE, all);
+    memcpy(block, &late, sizeof late);
+    memset(block + late, 0xff, size);
+    return block + late;
+}
+
+static void careless_release(void *memory, size_t size, void *user)
+{
+    careless *c = user;
+    unsigned char *at = memory;
+    size_t late = FENCE + (uintptr_t)at % 64, kept;
+    c->taken++;
+    memcpy(&kept, at - late, sizeof kept);
+    c->broken += kept != late;
+    for (size_t i = 0; i < FENCE; i++)
+        c->broken += at[size + i] != FENCE_BYTE;
+    for (size_t i = sizeof late; i < late; i++)
+        c->broken += at[(ptrdiff_t)i - (ptrdiff_t)late] != FENCE_BYTE;
+    free(at - late);
+}
+
+static void an_allocator_need_not_align(void **state)
+{
+    (void)state;
+    careless c = {0};
+    ebm_allocator table = {sizeof table, careless_allocate, careless_release,
+                           &c};
+    ebm_context *context;
+    assert_ok(ebm_context_create_with(&table, &context));
+    for (size_t n = 1; n < 300; n++) {
+        unsigned char *block = ebm_alloc(context, n, 1);
+        unsigned char *zeros = ebm_alloc_zero(context, n, 3);
+        assert_int_equal((uintptr_t)block % 64, 0);
+        assert_int_equal((uintptr_t)zeros % 64, 0);
+        for (size_t i = 0; i < 3 * n; i++)
+            assert_int_equal(zeros[i], 0);
+        /* Kernels read and write whole lanes. */
+        memset(block, 1, (n + 63) / 64 * 64);
+        memset(zeros, 1, (3 * n + 63) / 64 * 64);
+        ebm_free(context, block);
+        ebm_free(context, zeros);
+    }
+    assert_true(c.given > 500);
+    ebm_context_destroy(context);
+    assert_int_equal(c.given, c.taken);
+    assert_int_equal(c.broken, 0);
+}
+
 /* The tests' allocator refuses, notices, and counts as it says. */
 static void the_tests_allocator_works(void **state)
 {
@@ -213,6 +278,7 @@ int main(void)
         cmocka_unit_test(shapes_are_checked),
         cmocka_unit_test(growing_keeps_what_is_there_on_failure),
         cmocka_unit_test(finiteness_is_seen_everywhere),
+        cmocka_unit_test(an_allocator_need_not_align),
         cmocka_unit_test(the_tests_allocator_works),
         cmocka_unit_test(the_tests_comparators_work),
     };

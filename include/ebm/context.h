@@ -61,7 +61,9 @@ typedef struct ebm_allocator {
     /** sizeof(ebm_allocator) of the caller. */
     size_t struct_size;
     /** Returns size bytes at a multiple of alignment (a power of two, at
-        most 64), or NULL. */
+        most 64), or NULL. The library asks for 64 bytes more than it needs
+        and begins at the next multiple itself, so that memory aligned as
+        malloc()'s is will do as well. */
     void *(*allocate)(size_t size, size_t alignment, void *user);
     /** Takes back what allocate returned; size as it was asked for. */
     void (*release)(void *memory, size_t size, void *user);

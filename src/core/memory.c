@@ -18,15 +18,17 @@ typedef struct head {
     size_t bytes;
 } head;
 
-/* Bytes of a block for so much memory; 0 when that is too much. A multiple of
-   64, so that vector kernels may read a whole last lane. */
+/* Bytes of a block for so much memory; 0 when that is too much. The memory is
+   a multiple of 64, so that vector kernels may read a whole last lane; with it
+   stand its head and the room to begin at the next multiple of 64, since
+   calloc() and malloc() in the place of an allocator know nothing of ours. */
 static size_t block_bytes(size_t count, size_t size)
 {
     size_t bytes;
     if (!ebm_multiply(count ? count : 1, size ? size : 1, &bytes) ||
         bytes > SIZE_MAX - 4 * HEAD)
         return 0;
-    return ebm_round_up(bytes, HEAD) + HEAD;
+    return ebm_round_up(bytes, HEAD) + 2 * HEAD;
 }
 
 /* The memory in a block, from its first aligned byte on. */
@@ -55,12 +57,12 @@ void *ebm_alloc_zero(const ebm_context *context, size_t count, size_t size)
 {
     size_t bytes = block_bytes(count, size);
     if (context->uses_libc) {
-        void *block = bytes ? calloc(bytes + HEAD, 1) : NULL;
+        void *block = bytes ? calloc(bytes, 1) : NULL;
         return block ? memory_in(block, bytes) : NULL;
     }
     void *memory = ebm_alloc(context, count, size);
     if (memory)
-        memset(memory, 0, bytes - HEAD);
+        memset(memory, 0, bytes - 2 * HEAD);
     return memory;
 }
 
