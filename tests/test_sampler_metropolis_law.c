@@ -121,7 +121,9 @@ static void mala_has_the_law(void **state)
     check(&test_target_mixture, (setting){kind, 600, 0.4, 1, 1}, 5, 1);
     check(&test_target_wells, (setting){kind, 800, 0.05, 1, 1}, 6, 0);
     check(&test_target_wells, (setting){kind, 800, 0.1, 1, 1.5}, 7, 0);
-    check(&test_target_bump, (setting){kind, 800, 0.2, 1, 1}, 8, 1);
+    /* Colder: at T = 1 the step without the test runs away here. */
+    check(&test_target_wells, (setting){kind, 800, 0.08, 1, 0.4}, 10, 1);
+    check(&test_target_bump, (setting){kind, 1600, 0.2, 1, 1}, 8, 1);
     check(&test_target_bump, (setting){kind, 800, 0.2, 1, 0.8}, 9, 1);
 }
 
@@ -136,6 +138,7 @@ static void hmc_has_the_law(void **state)
     check(&test_target_mixture, (setting){kind, 200, 0.9, 2, 1}, 15, 1);
     check(&test_target_wells, (setting){kind, 300, 0.2, 6, 1}, 16, 0);
     check(&test_target_wells, (setting){kind, 300, 0.35, 2, 1.5}, 17, 0);
+    check(&test_target_wells, (setting){kind, 300, 0.36, 2, 0.4}, 20, 1);
     check(&test_target_bump, (setting){kind, 300, 0.6, 2, 1}, 18, 1);
     check(&test_target_bump, (setting){kind, 300, 0.6, 2, 0.8}, 19, 1);
 }
