@@ -106,9 +106,9 @@ typedef enum ebm_network_weights {
  *
  * Errors are relative to the largest value of a result, measured against
  * double precision; what is promised, and tested, is 5e-5 for a network of one
- * convolution. Norms may enlarge them: second derivatives of residual blocks
- * were seen to differ by 3e-4 between ways. What pays where is in
- * docs/performance.md.
+ * convolution. A deep network can magnify the rounding of any way, F(4x4)'s
+ * being the largest: docs/numerics.md has figures, docs/performance.md says
+ * what pays where.
  */
 typedef enum ebm_network_convolution {
     /** Chosen from the layer's shape. */

@@ -15,6 +15,8 @@ typedef struct walk {
     size_t parameter; /* that moves along e1 */
     int32_t label;
     test_hyper_facts facts;
+    double noise; /* see test_hyper_energy_near() */
+    uint64_t random;
 } walk;
 
 static hyper *numbers(size_t n)
@@ -136,6 +138,19 @@ static void conv2d(walk *w, const ebm_layer *l, const hyper *x, hyper *y)
             }
         }
     free(weight);
+}
+
+/* Puts numbers beside where they are, by some noise times the largest. */
+static void disturb(walk *w, size_t n, hyper *y)
+{
+    double largest = 0;
+    for (size_t i = 0; i < n; i++)
+        largest = fmax(largest, fabs(y[i].a));
+    for (size_t i = 0; i < n && w->noise > 0; i++) {
+        float even; /* over -1 to 1 */
+        test_fill_uniform(&w->random, &even, 1, -1, 1);
+        y[i].a += w->noise * largest * (double)even;
+    }
 }
 
 static void dense(walk *w, const ebm_layer *l, const hyper *x, hyper *y)
@@ -341,9 +356,10 @@ static void layer_forward(walk *w, size_t index, hyper *const *values,
     const char *kind = l->ops->kind;
     if (try_elementwise(w, l, x, y))
         return;
-    if (!strcmp(kind, "conv2d"))
+    if (!strcmp(kind, "conv2d")) {
         conv2d(w, l, x, y);
-    else if (!strcmp(kind, "dense"))
+        disturb(w, l->out_size, y);
+    } else if (!strcmp(kind, "dense"))
         dense(w, l, x, y);
     else if (!strcmp(kind, "avg_pool"))
         avg_pool(w, l, x, y);
@@ -362,27 +378,51 @@ static void layer_forward(walk *w, size_t index, hyper *const *values,
         fail_msg("no reference for a layer of kind %s", kind);
 }
 
-test_hyper test_hyper_energy(const ebm_model *model, const float *x,
-                             int32_t label, const float *v, size_t input,
-                             size_t moved, test_hyper_facts *facts)
+/* All layers. */
+static hyper walk_on(walk *w, const float *x, const float *v, size_t input)
 {
-    walk w = {model, ebm_network_of(model), moved, label, {0, INFINITY}};
-    assert_non_null(w.network);
-    size_t count = w.network->count;
+    const ebm_model *model = w->model;
+    w->network = ebm_network_of(model);
+    assert_non_null(w->network);
+    size_t count = w->network->count;
     hyper **values = test_memory((count + 1) * sizeof *values);
     values[0] = numbers(model->size);
     for (size_t i = 0; i < model->size; i++)
         values[0][i] =
             (hyper){(double)x[i], i == input, v ? (double)v[i] : 0, 0};
     for (size_t i = 0; i < count; i++) {
-        values[i + 1] = numbers(w.network->layers[i].out_size);
-        layer_forward(&w, i, values, values[i + 1]);
+        values[i + 1] = numbers(w->network->layers[i].out_size);
+        layer_forward(w, i, values, values[i + 1]);
     }
     hyper energy = values[count][0];
     for (size_t i = 0; i <= count; i++)
         free(values[i]);
     free(values);
+    return energy;
+}
+
+test_hyper test_hyper_energy(const ebm_model *model, const float *x,
+                             int32_t label, const float *v, size_t input,
+                             size_t moved, test_hyper_facts *facts)
+{
+    walk w = {.model = model,
+              .parameter = moved,
+              .label = label,
+              .facts = {0, INFINITY}};
+    hyper energy = walk_on(&w, x, v, input);
     if (facts)
         *facts = w.facts;
     return energy;
+}
+
+test_hyper test_hyper_energy_near(const ebm_model *model, const float *x,
+                                  int32_t label, const float *v, size_t input,
+                                  size_t moved, double noise, uint64_t seed)
+{
+    walk w = {.model = model,
+              .parameter = moved,
+              .label = label,
+              .noise = noise,
+              .random = seed};
+    return walk_on(&w, x, v, input);
 }

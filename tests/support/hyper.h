@@ -43,6 +43,14 @@ test_hyper test_hyper_energy(const ebm_model *model, const float *x,
                              int32_t label, const float *v, size_t input,
                              size_t parameter, test_hyper_facts *facts);
 
+/* The same where the sums of each convolution are off by up to `noise` times
+   the largest of them, evenly and drawn from a seed: what exact arithmetic
+   makes of sums as exact as that. */
+test_hyper test_hyper_energy_near(const ebm_model *model, const float *x,
+                                  int32_t label, const float *v, size_t input,
+                                  size_t parameter, double noise,
+                                  uint64_t seed);
+
 /* The largest deviations of the library from that. Energies by max(1, sum of
    absolute terms); arrays as max |a - b| / max |b|, parameters view by view
    but with no less than a tenth of the whole array's largest. */
