@@ -12,6 +12,8 @@ static const double BOUND = 5e-5; /* what include/ebm/network.h promises */
 
 typedef struct shape {
     size_t height, width, channels, out, kernel, stride, padding;
+    int second; /* swish comes first, so that the gradient goes to an array
+                   which held something else before */
 } shape;
 
 static ebm_model *build(ebm_context *context, const shape *s, double way,
@@ -24,6 +26,8 @@ static ebm_model *build(ebm_context *context, const shape *s, double way,
     assert_ok(ebm_network_set(network, EBM_NETWORK_SLAB, 2));
     assert_ok(ebm_network_set(network, EBM_NETWORK_CONVOLUTION, way));
     assert_ok(ebm_network_set(network, EBM_NETWORK_WEIGHTS, weights));
+    if (s->second)
+        assert_ok(ebm_network_swish(network));
     assert_ok(
         ebm_network_conv2d(network, s->out, s->kernel, s->stride, s->padding));
     assert_ok(
@@ -39,6 +43,8 @@ static ebm_model *build(ebm_context *context, const shape *s, double way,
 static void describe(ref_network *ref, const shape *s)
 {
     ref_begin(ref, s->height, s->width, s->channels);
+    if (s->second)
+        ref_swish(ref);
     ref_conv2d(ref, s->out, s->kernel, s->stride, s->padding, 1);
     ref_swish(ref);
     ref_flatten(ref);
@@ -131,18 +137,23 @@ static void every_way_against_the_reference(void **state)
 {
     (void)state;
     static const shape shapes[] = {
-        {8, 8, 32, 32, 3, 1, 1},   /* whole tiles */
-        {16, 15, 16, 32, 3, 1, 1}, /* many tiles: the gradient's own way */
-        {7, 5, 32, 16, 3, 1, 1},   /* tiles that stick out */
-        {4, 4, 48, 32, 3, 1, 1},   /* one tile of 4 x 4 */
-        {6, 7, 32, 32, 3, 1, 0},   /* no padding */
-        {3, 3, 16, 16, 3, 1, 3},   /* tiles of padding alone */
-        {6, 6, 20, 32, 3, 1, 1},   /* not whole vectors: no Winograd */
-        {9, 8, 16, 24, 3, 2, 1},   /* strided */
-        {12, 12, 1, 16, 5, 2, 4},  /* few channels, back along vectors */
-        {6, 5, 3, 20, 4, 3, 2},    /* few channels, not whole vectors */
-        {5, 5, 8, 3, 3, 1, 1},     /* few output channels */
-        {6, 6, 12, 10, 1, 1, 0},   /* the image is its column matrix */
+        {8, 8, 32, 32, 3, 1, 1, 0},    /* whole tiles */
+        {16, 15, 16, 32, 3, 1, 1, 0},  /* many: the gradient's own way */
+        {32, 30, 16, 16, 3, 1, 1, 1},  /* more tiles than are made at once */
+        {7, 5, 32, 16, 3, 1, 1, 1},    /* tiles that stick out */
+        {4, 4, 48, 32, 3, 1, 1, 0},    /* one tile of 4 x 4 */
+        {6, 7, 32, 32, 3, 1, 0, 0},    /* no padding */
+        {3, 3, 16, 16, 3, 1, 3, 0},    /* tiles of padding alone */
+        {6, 6, 20, 32, 3, 1, 1, 0},    /* not whole vectors: no Winograd */
+        {9, 8, 16, 24, 3, 2, 1, 1},    /* strided */
+        {12, 12, 1, 16, 5, 2, 4, 0},   /* few channels, back along vectors */
+        {6, 5, 3, 20, 4, 3, 2, 0},     /* few channels, not whole vectors */
+        {5, 5, 8, 3, 3, 1, 1, 0},      /* few output channels */
+        {6, 6, 12, 10, 1, 1, 0, 0},    /* the image is its column matrix */
+        {4, 3, 16, 16, 3, 5, 40, 1},   /* hardly more than padding */
+        {4, 5, 3, 16, 3, 200, 200, 1}, /* pixels between strides: unseen */
+        {5, 4, 16, 20, 3, 900, 40, 1}, /* one output, and it sees padding */
+        {3, 4, 16, 16, 9, 7, 20, 1},   /* a kernel larger than the image */
     };
     for (size_t i = 0; i < TEST_COUNT(shapes); i++)
         compare(shapes + i);
@@ -152,7 +163,7 @@ static void every_way_against_the_reference(void **state)
 static void ways_are_different(void **state)
 {
     (void)state;
-    const shape s = {8, 8, 32, 32, 3, 1, 1};
+    const shape s = {8, 8, 32, 32, 3, 1, 1, 0};
     ebm_context *context = test_context_threads(2);
     float x[8 * 8 * 32], energies[5];
     uint64_t random = 32;
@@ -174,7 +185,7 @@ static void ways_are_different(void **state)
 static void prepared_weights_are_those_in_force(void **state)
 {
     (void)state;
-    const shape s = {8, 8, 32, 32, 3, 1, 1};
+    const shape s = {8, 8, 32, 32, 3, 1, 1, 0};
     ebm_context *context = test_context_threads(2);
     float x[8 * 8 * 32];
     uint64_t random = 33;

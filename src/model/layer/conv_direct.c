@@ -57,6 +57,12 @@ static axis backward_axis(const ebm_conv_shape *s, size_t in, size_t out,
     return a;
 }
 
+/* Phases on an axis that a tap meets: the first ones. */
+static size_t phases_with_taps(const ebm_conv_shape *s)
+{
+    return s->stride < s->kernel ? s->stride : s->kernel;
+}
+
 /* Outputs from `first` on that see the same taps. */
 typedef struct span {
     size_t first, count;
@@ -64,14 +70,16 @@ typedef struct span {
     size_t in;        /* where the first output sees the first tap */
 } span;
 
+/* Taps [*tap, *end) of output m; an output that sees none has [0, 0), on
+   whichever side of the image, so that all of a side are one span. */
 static void taps_of(const axis *a, size_t m, size_t *tap, size_t *end)
 {
     ptrdiff_t at = (ptrdiff_t)m * a->step + a->base;
     ptrdiff_t taps = (ptrdiff_t)a->taps, limit = (ptrdiff_t)a->limit;
     ptrdiff_t from = at < 0 ? -at : 0;
     ptrdiff_t to = limit - at < taps ? limit - at : taps;
-    *tap = (size_t)from;
-    *end = (size_t)(to > from ? to : from);
+    *tap = to > from ? (size_t)from : 0;
+    *end = to > from ? (size_t)to : 0;
 }
 
 static span span_from(const axis *a, size_t first)
@@ -240,9 +248,9 @@ void ebm_conv_direct_prepare(const ebm_conv_shape *s, const float *weight,
     if (!ebm_conv_direct_goes_back(s))
         return;
     panels = (float *)(uintptr_t)backward_panels(s, prepared);
-    for (size_t v = 0; v < s->stride; v++) {
+    for (size_t v = 0; v < phases_with_taps(s); v++) {
         axis vertical = backward_axis(s, s->height, s->out_height, v);
-        for (size_t h = 0; h < s->stride; h++) {
+        for (size_t h = 0; h < phases_with_taps(s); h++) {
             axis horizontal = backward_axis(s, s->width, s->out_width, h);
             panels = prepare_phase(s, &vertical, &horizontal, weight, panels);
         }
@@ -273,14 +281,21 @@ void ebm_conv_direct_backward(const ebm_layer *layer,
     const ebm_conv_shape *s = &layer->conv;
     side from = result_side(layer), to = image_side(layer);
     const float *panels = backward_panels(s, prepared);
-    for (size_t v = 0; v < s->stride; v++) {
+    size_t phases = phases_with_taps(s);
+    if (phases < s->stride) /* pixels that nothing saw */
+        memset(dx, 0, pass->n * layer->in_size * sizeof *dx);
+    for (size_t v = 0; v < phases; v++) {
         axis vertical = backward_axis(s, s->height, s->out_height, v);
-        for (size_t h = 0; h < s->stride; h++) {
+        size_t row = vertical.taps * from.channels * in_padded(s);
+        if (!vertical.count) { /* the taps of its phases are the kernel's */
+            panels += row * s->kernel;
+            continue;
+        }
+        for (size_t h = 0; h < phases; h++) {
             axis horizontal = backward_axis(s, s->width, s->out_width, h);
             gather_all(pass, &vertical, &horizontal, &from, &to, back_width(s),
                        panels, NULL, dy, dx);
-            panels +=
-                vertical.taps * horizontal.taps * from.channels * in_padded(s);
+            panels += row * horizontal.taps;
         }
     }
 }
