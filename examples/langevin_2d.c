@@ -32,10 +32,12 @@
 
 #include "common/files.h"
 #include "common/landscape.h"
+#include "common/mlp.h"
+#include "common/moons.h"
 #include "common/options.h"
 #include "common/try.h"
 
-enum { CHAINS = 500, STEPS = 1000, WAY = 120, BATCH = 256, MOONS = 2000 };
+enum { CHAINS = 500, STEPS = 1000, WAY = 120, MOONS = 2000 };
 
 static const double reach = 3.5; /* of the pictures */
 static const float orange[3] = {0.93f, 0.45f, 0.08f};
@@ -53,7 +55,9 @@ static const exhibit gallery[] = {
     {"langevin", EBM_SAMPLER_LANGEVIN, 0.01, 0.07},
     {"tied", EBM_SAMPLER_TIED_LANGEVIN, 0.01, 0},
     {"mala", EBM_SAMPLER_MALA, 0.05, 0},
-    {"hmc", EBM_SAMPLER_HMC, 0.15, 0},
+    /* Ten steps take 1.0: at 1.57, half a period in a Gaussian of standard
+       deviation 0.5, a chain would go back and forth for ever. */
+    {"hmc", EBM_SAMPLER_HMC, 0.1, 0},
     {"baoab", EBM_SAMPLER_BAOAB, 0.15, 0},
 };
 enum { EXHIBITS = sizeof gallery / sizeof gallery[0] };
@@ -167,87 +171,35 @@ static void show(landscape *picture, size_t panel, ebm_context *context,
     ebm_chains_destroy(chains);
 }
 
-/* Two half circles that reach into each other. The noise comes from where all
-   noise here comes from, a chains object. */
-static void create_moons(ebm_context *context, float *points, uint64_t seed)
-{
-    ebm_chains *noise = NULL;
-    TRY(ebm_chains_create(context, MOONS, 1, 1, 2, seed, &noise));
-    TRY(ebm_chains_init_normal(noise, 0.0, 0.12));
-    const float *xi = ebm_chains_states(noise);
-    for (size_t i = 0; i < MOONS; i++) {
-        double angle = 3.14159265358979 * (double)(i / 2) / (MOONS / 2 - 1);
-        double side = i % 2 ? -1.0 : 1.0;
-        points[2 * i] =
-            (float)(1.5 * cos(angle) * side - 0.75 * side) + xi[2 * i];
-        points[2 * i + 1] =
-            (float)(1.5 * sin(angle) * side - 0.35 * side) + xi[2 * i + 1];
-    }
-    ebm_chains_destroy(noise);
-}
-
-/* Two layers of 64. Without bounds an energy could fall for ever outside of
-   the data; the quadratic beside the network keeps chains here. */
-static ebm_model *create_network(ebm_context *context, uint64_t seed)
-{
-    ebm_network *net = NULL;
-    ebm_model *model = NULL;
-    TRY(ebm_network_create(context, 1, 1, 2, &net));
-    TRY(ebm_network_dense(net, 64));
-    TRY(ebm_network_swish(net));
-    TRY(ebm_network_dense(net, 64));
-    TRY(ebm_network_swish(net));
-    TRY(ebm_network_dense(net, 1));
-    TRY(ebm_model_create_network(net, seed, &model));
-    ebm_network_destroy(net);
-    return model;
-}
-
-/* The network plus x^2 / 8, a Gaussian of standard deviation 2: a product of
-   experts, of which the second has nothing to learn. */
-static ebm_model *with_prior(ebm_context *context, ebm_model *network)
-{
-    const double wide[] = {4.0, 0.0, 0.0, 4.0};
-    ebm_model *parts[2] = {network, NULL}, *sum = NULL;
-    TRY(ebm_model_create_gaussian(context, 2, NULL, wide, &parts[1]));
-    TRY(ebm_model_create_sum(parts, NULL, 2, &sum));
-    ebm_model_destroy(parts[1]); /* the sum keeps it */
-    return sum;
-}
-
-/* Maximum likelihood on chains that go on where they were. With a Metropolis
-   test, since a step that overshoots is how such a training goes wrong: the
-   chain lands far out, the energy is raised there, the slope becomes steeper
-   and the next step longer. */
+/* Maximum likelihood: mlp_learn() in common/mlp.c is how. */
 static void learn(ebm_context *context, ebm_model *model, const float *points,
                   size_t iterations, uint64_t seed)
 {
-    static float data[BATCH * 2];
-    const exhibit mala = {"mala", EBM_SAMPLER_MALA, 0.02, 0};
-    ebm_sampler *sampler = create_sampler(context, &mala, 20);
+    const mlp_fit fit = {.iterations = iterations,
+                         .batch = 256,
+                         .steps = 20,
+                         .step_size = 0.02,
+                         .spread = 2.0,
+                         .rate = 3e-3,
+                         .seed = seed};
     ebm_dataset *moons = NULL;
-    ebm_chains *chains = NULL;
-    ebm_loss *nll = NULL;
-    ebm_optimizer *adam = NULL;
     TRY(ebm_dataset_create_array(context, points, NULL, MOONS, 1, 1, 2, seed,
                                  &moons));
-    TRY(ebm_chains_create(context, BATCH, 1, 1, 2, seed, &chains));
-    TRY(ebm_chains_init_normal(chains, 0.0, 2.0));
-    TRY(ebm_loss_create(context, EBM_LOSS_NLL, &nll));
-    TRY(ebm_optimizer_create(context, EBM_OPTIMIZER_ADAM, model, &adam));
-    TRY(ebm_optimizer_set(adam, EBM_OPTIMIZER_LEARNING_RATE, 3e-3));
-    TRY(ebm_optimizer_set(adam, EBM_OPTIMIZER_CLIP_NORM, 1.0));
-    for (size_t i = 0; i < iterations; i++) {
-        TRY(ebm_dataset_next(moons, BATCH, data, NULL));
-        TRY(ebm_sampler_run(sampler, model, chains));
-        TRY(ebm_loss_backward(nll, model, data, NULL, BATCH, chains, NULL));
-        TRY(ebm_optimizer_step(adam));
-    }
-    ebm_optimizer_destroy(adam);
-    ebm_loss_destroy(nll);
-    ebm_chains_destroy(chains);
+    mlp_learn(context, model, moons, &fit);
     ebm_dataset_destroy(moons);
-    ebm_sampler_destroy(sampler);
+}
+
+static ebm_model *load_network(ebm_context *context, const char *file)
+{
+    ebm_model *network = NULL;
+    size_t height, width, channels;
+    if (ebm_model_load(context, file, &network) != EBM_OK)
+        fail(EXIT_USAGE, "--model: %s", ebm_context_last_error(context));
+    TRY(ebm_model_shape(network, &height, &width, &channels));
+    if (height != 1 || width != 1 || channels != 2)
+        fail(EXIT_USAGE, "--model: for %zu x %zu x %zu, not points of a plane",
+             height, width, channels);
+    return network;
 }
 
 /* The data, and what was learnt with chains on it. */
@@ -304,9 +256,8 @@ static void draw_gallery(ebm_context *context, const char *out, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    static float points[2 * MOONS];
     const char *out = "out", *file = NULL;
-    uint64_t iterations = 5000, seed = 1;
+    uint64_t iterations = 5000, seed = 1, threads = 0;
     const option_row rows[] = {
         {"out", "FOLDER", "where the pictures go", .text = &out},
         {"iterations", "N", "of learning the moons", .number = &iterations,
@@ -314,7 +265,9 @@ int main(int argc, char **argv)
         {"model", "FILE", "a network of the moons: do not learn one",
          .text = &file},
         {"seed", "N", "of all randomness", .number = &seed,
-         .maximum = UINT64_MAX}};
+         .maximum = UINT64_MAX},
+        {"threads", "N", "processors to use, 0 for all", .number = &threads,
+         .maximum = 1024}};
     options_parse(argc, argv,
                   "Samples known energies in the plane by every sampler, and "
                   "learns one of its\nown. Writes langevin.png, tied.png, "
@@ -323,16 +276,15 @@ int main(int argc, char **argv)
                   rows, sizeof rows / sizeof rows[0]);
     check_files(out);
     ebm_context *context = NULL;
-    ebm_model *network = NULL;
     TRY(ebm_context_create(&context));
-    if (file != NULL && ebm_model_load(context, file, &network) != EBM_OK)
-        fail(EXIT_USAGE, "--model: %s", ebm_context_last_error(context));
-    if (network == NULL)
-        network = create_network(context, seed);
-    ebm_model *model = with_prior(context, network);
+    if (threads > 0)
+        TRY(ebm_context_set(context, EBM_CONTEXT_THREADS, (double)threads));
+    ebm_model *network = file != NULL ? load_network(context, file)
+                                      : mlp_create(context, 2, 64, seed);
+    ebm_model *model = mlp_with_gaussian(context, network, 2.0);
 
     draw_gallery(context, out, seed);
-    create_moons(context, points, seed);
+    float *points = moons_create(context, MOONS, seed);
     if (file == NULL) {
         learn(context, model, points, (size_t)iterations, seed);
         TRY(ebm_model_save(network, path_in(out, "moons.safetensors")));
@@ -340,6 +292,7 @@ int main(int argc, char **argv)
     draw_moons(context, out, model, points, seed + 1);
     printf("done: %s/moons.png\n", out);
     try_output();
+    free(points);
     ebm_model_destroy(model);
     ebm_model_destroy(network);
     ebm_context_destroy(context);
