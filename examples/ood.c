@@ -162,6 +162,8 @@ static void judge(gallery *g, const char *name, const float *colour,
         mean += (double)energy[i] / (double)g->n;
     for (size_t i = 0; i < g->n; i++)
         square += ((double)energy[i] - mean) * ((double)energy[i] - mean);
+    if (!isfinite(mean) || !isfinite(square))
+        fail(EXIT_RUN, "the model has no finite energy for some of %s", name);
     *set = (histogram_set){.name = name, .values = energy, .count = g->n};
     memcpy(set->colour, colour, sizeof set->colour);
     printf("%-9s energy %+.4f +- %.4f", name, mean,
@@ -227,9 +229,7 @@ int main(int argc, char **argv)
     settings s = {.seed = 1};
     uint64_t images = 10000;
     const option_row rows[] = {
-        {"model", "FILE",
-         "a model of digits, such as du_mordatch saves; else "
-         "one that comes with the examples",
+        {"model", "FILE", "a model of digits, else one that is there",
          .text = &file},
         {"data", "PATH", "IDX images that it knows, raw or gzip, or a folder",
          .text = &s.data},

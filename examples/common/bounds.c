@@ -106,16 +106,17 @@ static double watch(ebm_context *context, const ebm_model *model,
     size_t every = (plan->watch + LOOKS - 1) / LOOKS;
     record r = {
         .model = model, .chains = plan->chains, .looks = plan->watch / every};
-    double r_hat = NAN;
+    double r_hat = 1.0;
     r.energy = try_allocate(r.chains, sizeof *r.energy);
     r.draws = try_allocate(r.chains * r.looks, sizeof *r.draws);
     TRY(ebm_sampler_set(hmc, EBM_SAMPLER_STEPS, (double)plan->watch));
     TRY(ebm_sampler_set_observer(hmc, every, look, &r));
     TRY(ebm_sampler_run(hmc, model, chains));
     TRY(ebm_sampler_set_observer(hmc, 1, NULL, NULL));
+    /* Not of one energy that all states have. */
     ebm_status status =
         ebm_diagnostics_r_hat(context, r.draws, r.chains, r.taken, &r_hat);
-    if (status != EBM_ERROR_RANGE && status != EBM_ERROR_NOT_COMPUTED)
+    if (status != EBM_ERROR_NOT_COMPUTED)
         TRY(status);
     free(r.draws);
     free(r.energy);
@@ -146,14 +147,11 @@ static void walk(ebm_context *context, const ebm_model *model,
     memcpy(b->samples, ebm_chains_states(chains), bytes);
 }
 
-/* NAN for what is not there, as the error of a single chain. */
 static double result(ebm_context *context, const ebm_ais *ais,
                      ebm_ais_direction direction, ebm_ais_result what)
 {
-    double value = NAN;
-    ebm_status status = ebm_ais_get_result(ais, direction, what, &value);
-    if (status != EBM_ERROR_NOT_COMPUTED)
-        TRY(status);
+    double value = 0.0;
+    TRY(ebm_ais_get_result(ais, direction, what, &value));
     return value;
 }
 
@@ -170,6 +168,7 @@ static double report(ebm_context *context, const ebm_ais *ais,
            result(context, ais, direction, EBM_AIS_ACCEPTANCE),
            result(context, ais, direction, EBM_AIS_LEAST_ACCEPTANCE),
            result(context, ais, direction, EBM_AIS_BOUND));
+    fflush(stdout); /* the next walk may take minutes */
     return log_z;
 }
 
@@ -203,12 +202,19 @@ void bounds_free(bounds *b)
     *b = (bounds){.ais = NULL};
 }
 
+int bounds_have_order(const bounds *b)
+{
+    return b->upper - b->lower > -1.0;
+}
+
 void bounds_print_bits(ebm_context *context, const bounds *b,
                        double mean_energy, double bin_width)
 {
     double low, high, temperature;
-    if (isnan(b->lower) || isnan(b->upper))
+    if (!bounds_have_order(b)) {
+        puts("  no bits per dimension: there is nothing between the bounds");
         return;
+    }
     TRY(ebm_ais_bits_per_dimension(b->ais, EBM_AIS_FORWARD, mean_energy,
                                    bin_width, &low, NULL));
     TRY(ebm_ais_bits_per_dimension(b->ais, EBM_AIS_REVERSE, mean_energy,
