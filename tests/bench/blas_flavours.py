@@ -25,7 +25,7 @@ import os
 import shlex
 import sys
 
-from compare_torch import HERE, call, positive, print_table
+from compare_torch import add_bench, call, positive, print_table
 
 FLAVOURS = ("pthread", "openmp", "serial")
 THREADS = (1, 2)
@@ -58,10 +58,11 @@ def measure(options, name, program, variables, case, threads):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--bench", metavar="PROGRAM", default=os.path.join(
-        HERE, "../../build/tests/bench/ebm_bench"))
-    parser.add_argument("--blis", metavar="PROGRAM")
-    parser.add_argument("--repeat", type=positive, default=5)
+    add_bench(parser)
+    parser.add_argument("--blis", metavar="PROGRAM",
+                        help="an ebm_bench that was built with BLIS")
+    parser.add_argument("--repeat", type=positive, default=5,
+                        help="times in a process (%(default)s)")
     parser.add_argument("--wrap", type=shlex.split, default=[],
                         metavar="COMMAND", help="starts each process")
     options = parser.parse_args()

@@ -59,17 +59,30 @@ def find_python(library):
     return None
 
 
+def name_of_script():
+    return os.path.splitext(os.path.basename(sys.argv[0]))[0]
+
+
 def call(options, command, **variables):
     # A core type that somebody named would bind both sides to its kernels.
     environment = {k: v for k, v in os.environ.items()
                    if k != "OPENBLAS_CORETYPE"}
     environment.update(variables)
-    done = subprocess.run(options.wrap + command, env=environment,
-                          stdout=subprocess.PIPE, check=False)
+    try:
+        done = subprocess.run(options.wrap + command, env=environment,
+                              stdout=subprocess.PIPE, check=False)
+    except OSError as error:
+        sys.exit("%s: %s does not start: %s"
+                 % (name_of_script(), (options.wrap + command)[0],
+                    error.strerror))
     if done.returncode != 0:
-        sys.exit("compare_torch: %s failed with status %d"
-                 % (" ".join(command[:2]), done.returncode))
-    return json.loads(done.stdout)
+        sys.exit("%s: %s failed with status %d"
+                 % (name_of_script(), " ".join(command[:4]), done.returncode))
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        sys.exit("%s: %s printed no JSON"
+                 % (name_of_script(), " ".join(command[:4])))
 
 
 def run_other(python, options, case, variant, repeat):
@@ -267,16 +280,27 @@ def positive(text):
     return int(text)
 
 
+def add_bench(parser):
+    parser.add_argument("--bench", metavar="PROGRAM", default=os.path.join(
+        HERE, "../../build/tests/bench/ebm_bench"),
+        help="ebm_bench, if not that in build/")
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--bench", metavar="PROGRAM", default=os.path.join(
-        HERE, "../../build/tests/bench/ebm_bench"))
-    parser.add_argument("--case", action="append", choices=CASES)
-    parser.add_argument("--threads", type=positive, default=2)
-    parser.add_argument("--repeat", type=positive, default=7)
-    parser.add_argument("--rounds", type=positive, default=3)
+    add_bench(parser)
+    parser.add_argument("--case", action="append", choices=CASES,
+                        metavar="NAME", help="one of them, may be given more "
+                        "than once (all): " + ", ".join(CASES))
+    parser.add_argument("--threads", type=positive, default=2,
+                        help="of both sides (%(default)s)")
+    parser.add_argument("--repeat", type=positive, default=7,
+                        help="times in a process (%(default)s)")
+    parser.add_argument("--rounds", type=positive, default=3,
+                        help="processes of each side (%(default)s)")
     parser.add_argument("--seconds", type=positive, default=20,
-                        help="that a process of the other side may measure")
+                        help="that a process of the other side may measure "
+                        "(%(default)s)")
     parser.add_argument("--all-variants", action="store_true",
                         help="try every combination of settings")
     parser.add_argument("--wrap", type=shlex.split, default=[],

@@ -21,23 +21,24 @@ import subprocess
 import sys
 import tempfile
 
-from compare_torch import HERE, positive, print_table
+from compare_torch import add_bench, positive, print_table
 
 # The first pattern that is found in a function's name decides.
 KINDS = (
-    ("products: clearing", "gemm_beta"),
-    ("products: packing", "gemm.*copy|gemm.*tcopy|pack"),
-    ("products", "gemm|gemv|bli_|dot_k|axpy"),
+    ("products in the BLAS", "gemm|gemv|bli_|dot_k|axpy|pack"),
     ("convolutions' sums", "gather"),
     ("Winograd's transforms", "winograd"),
     ("column matrices", "im2col|col2im"),
     ("activations", "swish|exp|softplus|relu|square|multiply|sigmoid"),
-    ("norms, attention, pools", "norm|softmax|pool|channel|attend|combine"),
+    ("norms, attention, pools", "norm(?!als?_)|softmax|pool|channel|attend|combine"),
     ("noise and update", "normal|langevin|philox|log|sin|cos|uniform"),
     ("sums, bias, Adam", "bias|sums|scale|adam|add_up|finite"),
     ("copies", "memmove|memcpy|memset|fork|join"),
     ("the rest", ""),
 )
+
+
+CASES = ("chain-small", "chain-table1", "update-table1")
 
 
 def kind_of(function):
@@ -64,11 +65,14 @@ def profile(options, case, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--bench", metavar="PROGRAM", default=os.path.join(
-        HERE, "../../build/tests/bench/ebm_bench"))
-    parser.add_argument("--case", action="append")
-    parser.add_argument("--repeat", type=positive, default=5)
-    parser.add_argument("--functions", type=int, default=0)
+    add_bench(parser)
+    parser.add_argument("--case", action="append", metavar="NAME",
+                        help="may be given more than once (%s)"
+                        % ", ".join(CASES))
+    parser.add_argument("--repeat", type=positive, default=5,
+                        help="times (%(default)s)")
+    parser.add_argument("--functions", type=int, default=0, metavar="N",
+                        help="list the N longest of each case too")
     options = parser.parse_args()
     if not os.path.exists(options.bench):
         parser.error("no program at " + options.bench)
@@ -76,11 +80,17 @@ def main():
         print("profile: there is no perf (Debian: linux-perf)",
               file=sys.stderr)
         return 77
-    cases = options.case or ["chain-small", "chain-table1", "update-table1"]
+    cases = options.case or CASES
     columns = []
     with tempfile.TemporaryDirectory() as folder:
         for case in cases:
-            shares = profile(options, case, folder)
+            try:
+                shares = profile(options, case, folder)
+            except subprocess.CalledProcessError as error:
+                print("profile: %s failed with status %d at %s"
+                      % (" ".join(error.cmd[:2]), error.returncode, case),
+                      file=sys.stderr)
+                return 1
             total = dict.fromkeys((name for name, _ in KINDS), 0.0)
             for function, share in shares.items():
                 total[kind_of(function)] += share
