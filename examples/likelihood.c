@@ -141,7 +141,7 @@ static double mean_energy(ebm_context *context, const ebm_model *model,
    plane, and independent of all chains. */
 static void print_quadrature(ebm_context *context, const ebm_model *model)
 {
-    enum { GRID = 800 };
+    enum { GRID = 400 };
     const double reach = 10.0, cell = 2 * reach / GRID;
     float x[2 * GRID], energy[GRID];
     /* Less the lowest energy so far: exp(-E) itself can overflow. */

@@ -238,7 +238,9 @@ int main(int argc, char **argv)
          .minimum = 2, .maximum = 1000000},
         {"out", "FOLDER", "where ood.png goes", .text = &out},
         {"seed", "N", "of the noise", .number = &s.seed,
-         .maximum = UINT64_MAX}};
+         .maximum = UINT64_MAX},
+        {"threads", "N", "processors to use, 0 for all", .number = &s.threads,
+         .maximum = 1024}};
     options_parse(argc, argv,
                   "Compares the energies of digits with those of other "
                   "images. Writes ood.png.",
@@ -247,6 +249,8 @@ int main(int argc, char **argv)
     check_writable(out, "ood.png");
     ebm_context *context = NULL;
     TRY(ebm_context_create(&context));
+    if (s.threads > 0)
+        TRY(ebm_context_set(context, EBM_CONTEXT_THREADS, (double)s.threads));
     ebm_model *model = load_model(context, file);
     ebm_dataset *digits = digits_recipe.open(context, &s);
     if (digits == NULL)
