@@ -8,7 +8,7 @@
 #include "model/network/network.h"
 #include "reference_second.h"
 
-enum { N = 3 };
+enum { N = 4, SLAB = 3 };
 
 static const double BOUND = 5e-5; /* what include/ebm/network.h promises */
 
@@ -25,7 +25,7 @@ static ebm_model *build(ebm_context *context, const shape *s, double way,
     ebm_model *model;
     assert_ok(ebm_network_create(context, s->height, s->width, s->channels,
                                  &network));
-    assert_ok(ebm_network_set(network, EBM_NETWORK_SLAB, 2));
+    assert_ok(ebm_network_set(network, EBM_NETWORK_SLAB, SLAB));
     assert_ok(ebm_network_set(network, EBM_NETWORK_CONVOLUTION, way));
     assert_ok(ebm_network_set(network, EBM_NETWORK_WEIGHTS, weights));
     if (s->second)
@@ -94,7 +94,7 @@ static void run_model(const ref_network *ref, ebm_model *model, const float *x,
 
 static void compare(const shape *s)
 {
-    const float scale[N] = {1, -0.5f, 2};
+    const float scale[N] = {1, -0.5f, 2, 0.25f};
     ebm_context *context = test_context_threads(2);
     ref_network ref;
     uint64_t random = 31;
@@ -142,6 +142,7 @@ static void every_way_against_the_reference(void **state)
         {8, 8, 32, 32, 3, 1, 1, 0},    /* whole tiles */
         {16, 15, 16, 32, 3, 1, 1, 0},  /* many: the gradient's own way */
         {32, 30, 16, 16, 3, 1, 1, 1},  /* more tiles than are made at once */
+        {13, 13, 16, 16, 3, 1, 1, 0},  /* columns of two samples, then one */
         {7, 5, 32, 16, 3, 1, 1, 1},    /* tiles that stick out */
         {4, 4, 48, 32, 3, 1, 1, 0},    /* one tile of 4 x 4 */
         {6, 7, 32, 32, 3, 1, 0, 0},    /* no padding */
