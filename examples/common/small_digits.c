@@ -2,8 +2,8 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "canvas.h"
 #include "digits.h"
 #include "try.h"
 
@@ -49,19 +49,34 @@ float *small_digits_create(ebm_context *context, const settings *s,
     return x;
 }
 
+enum { COLUMNS = 16, MOST = 64, ZOOM = 5, TILE = SIDE * ZOOM + 1, TITLE = 32 };
+
+/* A line of text, and below it up to MOST images. */
+static void draw_block(canvas *c, int top, const char *title, const float *x,
+                       size_t count)
+{
+    static const float black[3] = {0.0f, 0.0f, 0.0f};
+    size_t pixels = (count < MOST ? count : MOST) * SIZE;
+    canvas_text(c, 4, top + 9, title, black);
+    for (size_t i = 0; i < pixels; i++) {
+        int tile = (int)(i / SIZE), pixel = (int)(i % SIZE);
+        int left = tile % COLUMNS * TILE + pixel % SIDE * ZOOM;
+        int row = top + TITLE + tile / COLUMNS * TILE + pixel / SIDE * ZOOM;
+        double dark = fmin(fmax((1.0 - (double)x[i]) / 2, 0.0), 1.0);
+        for (int k = 0; k < ZOOM * ZOOM; k++)
+            canvas_blend(c, left + k % ZOOM, row + k / ZOOM, black, dark);
+    }
+}
+
 void small_digits_draw(ebm_context *context, const char *path,
                        const float *digits, size_t digit_count,
                        const float *samples, size_t sample_count)
 {
-    enum { COLUMNS = 16, MOST = 64, ZOOM = 5 };
-    float *x = try_allocate(2 * MOST * SIZE, sizeof *x);
-    for (size_t i = 0; i < 2 * MOST * SIZE; i++)
-        x[i] = -1.0f;
-    memcpy(x, digits,
-           (digit_count < MOST ? digit_count : MOST) * SIZE * sizeof *x);
-    memcpy(x + MOST * SIZE, samples,
-           (sample_count < MOST ? sample_count : MOST) * SIZE * sizeof *x);
-    TRY(ebm_image_write_grid(context, path, x, 2 * MOST, SIDE, SIDE, 1,
-                             COLUMNS, ZOOM, -1.0, 1.0));
-    free(x);
+    enum { BLOCK = TITLE + MOST / COLUMNS * TILE };
+    canvas c = canvas_create(COLUMNS * TILE - 1, 2 * BLOCK - 1);
+    draw_block(&c, 0, "digits that were held out", digits, digit_count);
+    draw_block(&c, BLOCK, "samples of the model", samples, sample_count);
+    TRY(ebm_image_write_png(context, path, c.pixels, (size_t)c.height,
+                            (size_t)c.width, 3, 0.0, 1.0));
+    canvas_free(&c);
 }

@@ -21,7 +21,7 @@ enum { SMALL_DIGITS_SIDE = 8, SMALL_DIGITS_SIZE = 64, SMALL_DIGITS_GREYS = 8 };
 float *small_digits_create(ebm_context *context, const settings *s,
                            size_t *count);
 
-/* Up to 64 digits above as many samples. */
+/* Up to 64 digits above as many samples, with titles. */
 void small_digits_draw(ebm_context *context, const char *path,
                        const float *digits, size_t digit_count,
                        const float *samples, size_t sample_count);
