@@ -200,8 +200,9 @@ static void judge_all(gallery *g, const char *other, uint64_t seed,
     judge(g, "turned", green, sets, &count);
     mirror(g, 0);
     judge(g, "mirrored", green, sets, &count);
-    TRY(histogram_write(context, picture, "energies of digits and of others",
-                        "energy", sets, count));
+    TRY(histogram_write(context, picture,
+                        "energies (outline: those of digits)", "energy", sets,
+                        count));
     for (size_t i = 0; i < count; i++)
         free((void *)(uintptr_t)sets[i].values);
 }
