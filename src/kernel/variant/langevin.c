@@ -53,23 +53,24 @@ void EBM_KERNEL(langevin_noise)(const ebm_random *random, size_t n,
                                 uint8_t *masks)
 {
     vec_int clamped = {0};
-    for (size_t base = 0; base < n; base += GROUP)
-        for (size_t half = 0; half < BLOCKS; half += VEC_LANES) {
-            vec z[WORDS] = {{0}};
-            if (langevin->noise_std > 0)
-                normals(random, (uint32_t)(base / WORDS + half), z);
-            for (size_t w = 0; w < WORDS; w++) {
-                size_t i = base + w * BLOCKS + half;
-                if (i >= n)
-                    break;
-                size_t count = n - i < VEC_LANES ? n - i : VEC_LANES;
-                vec_int outside =
-                    noise_vector(langevin, z[w], x + i, y + i, count);
-                clamped -= outside;
-                if (masks)
-                    set_masks(masks + i, count, outside, EBM_MASK_NOISE, 0);
-            }
+    philox_keys keys;
+    philox_schedule(random, &keys);
+    float z[NORMALS] = {0};
+    for (size_t base = 0; base < n; base += NORMALS) {
+        size_t chunk = n - base < NORMALS ? n - base : NORMALS;
+        vec_expect_run(chunk, y + base);
+        if (langevin->noise_std > 0)
+            normals(random, &keys, base, chunk, z);
+        for (size_t k = 0; k < chunk; k += VEC_LANES) {
+            size_t i = base + k;
+            size_t count = n - i < VEC_LANES ? n - i : VEC_LANES;
+            vec_int outside =
+                noise_vector(langevin, vec_load(z + k), x + i, y + i, count);
+            clamped -= outside;
+            if (masks)
+                set_masks(masks + i, count, outside, EBM_MASK_NOISE, 0);
         }
+    }
     counts->clamped_noise += vec_count(clamped);
 }
 

@@ -127,10 +127,10 @@ static inline void vec_sincospi(vec a, vec *sine, vec *cosine)
     *sine = (vec)both.x;
     *cosine = (vec)both.y;
 }
-/* Products of the even lanes, as 64 bits. */
-static inline vec_wide vec_multiply_even(vec_word a, vec_word b)
+/* Products of the low halves of 64-bit lanes with a word. */
+static inline vec_wide vec_multiply_low(vec_wide a, uint32_t b)
 {
-    return (vec_wide)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+    return (vec_wide)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi32((int)b));
 }
 #elif defined(__AVX2__)
 static inline vec vec_min(vec a, vec b)
@@ -167,9 +167,9 @@ static inline void vec_sincospi(vec a, vec *sine, vec *cosine)
     *sine = (vec)both.x;
     *cosine = (vec)both.y;
 }
-static inline vec_wide vec_multiply_even(vec_word a, vec_word b)
+static inline vec_wide vec_multiply_low(vec_wide a, uint32_t b)
 {
-    return (vec_wide)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+    return (vec_wide)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi32((int)b));
 }
 #elif defined(__x86_64__)
 static inline vec vec_min(vec a, vec b)
@@ -202,9 +202,9 @@ static inline void vec_sincospi(vec a, vec *sine, vec *cosine)
     *sine = (vec)both.x;
     *cosine = (vec)both.y;
 }
-static inline vec_wide vec_multiply_even(vec_word a, vec_word b)
+static inline vec_wide vec_multiply_low(vec_wide a, uint32_t b)
 {
-    return (vec_wide)_mm_mul_epu32((__m128i)a, (__m128i)b);
+    return (vec_wide)_mm_mul_epu32((__m128i)a, _mm_set1_epi32((int)b));
 }
 #else
 /* Any other processor: lane by lane. */
@@ -248,10 +248,10 @@ static inline void vec_sincospi(vec a, vec *sine, vec *cosine)
         (*cosine)[i] = both.y;
     }
 }
-static inline vec_wide vec_multiply_even(vec_word a, vec_word b)
+static inline vec_wide vec_multiply_low(vec_wide a, uint32_t b)
 {
-    vec_wide even = (vec_wide){0} + 0xffffffffu;
-    return ((vec_wide)a & even) * ((vec_wide)b & even);
+    vec_wide low = (vec_wide){0} + 0xffffffffu;
+    return (a & low) * b;
 }
 #endif
 
@@ -261,6 +261,15 @@ static inline vec vec_fma(vec a, vec b, vec c)
     return a * b + c;
 }
 #endif
+
+/* Asks for the lines of p[0 .. n), to be written soon: they come from memory
+   while there is something else to do. */
+static inline void vec_expect_run(size_t n, const float *p)
+{
+    enum { LINE = 16 };
+    for (size_t i = 0; i < n; i += LINE)
+        __builtin_prefetch(p + i, 1);
+}
 
 /* to[0 .. n) = from, and to += from; any length. */
 static inline void vec_copy_run(size_t n, const float *from, float *to)
