@@ -142,6 +142,36 @@ static void test_adam_by_hand(void **state)
     ebm_context_destroy(context);
 }
 
+/* The first moment is not kept while beta1 is 0, and begins at 0 after that,
+   whatever it was before: m = g / 2, with the correction of the step. */
+static void test_adam_begins_again(void **state)
+{
+    (void)state;
+    const float g = 1 - 0x1p-10f, zero = 0;
+    ebm_context *context = test_context_threads(1);
+    pair p;
+    begin(&p, context, EBM_OPTIMIZER_ADAM, 1, &zero);
+    set(&p, EBM_OPTIMIZER_LEARNING_RATE, 0);
+    set(&p, EBM_OPTIMIZER_BETA2, 0);
+    set(&p, EBM_OPTIMIZER_EPSILON, 0x1p-10);
+    set(&p, EBM_OPTIMIZER_BETA1, 0.5);
+    step(&p, &g);
+    set(&p, EBM_OPTIMIZER_BETA1, 0);
+    step(&p, &g);
+    set(&p, EBM_OPTIMIZER_BETA1, 0.5);
+    set(&p, EBM_OPTIMIZER_LEARNING_RATE, 0.875); /* 1 - 2^-3 */
+    step(&p, &g);
+    assert_true(*theta_of(&p) == -0.5f * g);
+    /* From one positive value to another it goes on: m = 3/4 (g / 2) + g / 4
+       and 1 - (3/4)^4 = 175/256. */
+    set(&p, EBM_OPTIMIZER_BETA1, 0.75);
+    set(&p, EBM_OPTIMIZER_LEARNING_RATE, 0.68359375);
+    step(&p, &g);
+    assert_close(*theta_of(&p), (-0.5 - 0.625) * (double)g, 1e-6, 0);
+    end(&p);
+    ebm_context_destroy(context);
+}
+
 /* u = 1, 3/2, 7/4, ...: momentum 1/2 on a gradient of 1. */
 static void test_sgd_by_hand(void **state)
 {
@@ -359,6 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adam_by_hand),
+        cmocka_unit_test(test_adam_begins_again),
         cmocka_unit_test(test_sgd_by_hand),
         cmocka_unit_test(test_against_double),
         cmocka_unit_test(test_clips),

@@ -233,6 +233,12 @@ typedef struct ebm_kernels {
     void (*gather_dots)(const ebm_gather *gather, const float *a,
                         const float *weights, float *y);
 
+    /* A panel of transposed weights from panels of weights: blocks of
+       [EBM_PANEL, EBM_PANEL] floats, `step` floats apart, each with its rows
+       and columns exchanged, one behind the other. */
+    void (*turn_panel)(size_t blocks, size_t step, const float *from,
+                       float *to);
+
     /* Tiles first, first + 1, ... of an image, into or out of rows of the
        planes. _back is the adjoint; input_back adds to the image. bias may be
        NULL. */
@@ -337,7 +343,8 @@ typedef struct ebm_kernels {
     /* g <- clip to +-limit; returns sum g^2 (in double, fixed order), which
        is not finite when an element is not. */
     double (*clip_and_square)(size_t n, float limit, float *g);
-    /* One Adam update of theta, m, v; g is only read. */
+    /* One Adam update of theta, m, v; g is only read. With beta1 = 0, m is left
+       alone. */
     void (*adam)(size_t n, const ebm_adam *adam, const float *g, float *m,
                  float *v, float *theta);
 } ebm_kernels;

@@ -1,6 +1,8 @@
 /* Optimizers: creation, settings, the averaged weights. */
 #include "optimizer/optimizer.h"
 
+#include <string.h>
+
 #include <math.h>
 
 #include "core/memory.h"
@@ -124,6 +126,10 @@ ebm_status ebm_optimizer_set(ebm_optimizer *optimizer, ebm_optimizer_key key,
                                                               : "SGD");
     if (key == EBM_OPTIMIZER_EMA_DECAY)
         EBM_TRY(change_average(optimizer, value));
+    /* A first moment that was not kept begins at 0. */
+    if (key == EBM_OPTIMIZER_BETA1 && value > 0 &&
+        !(optimizer->values[key] > 0))
+        memset(optimizer->first, 0, optimizer->padded * sizeof(float));
     optimizer->values[key] = value;
     return EBM_OK;
 }

@@ -54,6 +54,7 @@ const ebm_kernels EBM_KERNEL(kernels) = {
     .planar_col2im = EBM_KERNEL(planar_col2im),
     .gather = EBM_KERNEL(gather),
     .gather_dots = EBM_KERNEL(gather_dots),
+    .turn_panel = EBM_KERNEL(turn_panel),
     .winograd_input = EBM_KERNEL(winograd_input),
     .winograd_input_back = EBM_KERNEL(winograd_input_back),
     .winograd_output = EBM_KERNEL(winograd_output),

@@ -33,17 +33,30 @@ double EBM_KERNEL(clip_and_square)(size_t n, float limit, float *g)
     return sum;
 }
 
-void EBM_KERNEL(adam)(size_t n, const ebm_adam *adam, const float *g, float *m,
-                      float *v, float *theta)
+/* With beta1 = 0 the first moment is the gradient: m is neither read nor
+   written, and memory that nobody writes to is never taken. */
+static inline void adam_vectors(size_t n, const ebm_adam a, int has_first,
+                                const float *g, float *m, float *v,
+                                float *theta)
 {
-    const ebm_adam a = *adam;
     for (size_t i = 0; i < n; i += VEC_LANES) {
-        vec gi = a.scale * vec_load(g + i);
-        vec mi = a.beta1 * vec_load(m + i) + (1.0f - a.beta1) * gi;
+        vec gi = a.scale * vec_load(g + i), mi = gi;
+        if (has_first) {
+            mi = a.beta1 * vec_load(m + i) + (1.0f - a.beta1) * gi;
+            vec_store(m + i, mi);
+        }
         vec vi = a.beta2 * vec_load(v + i) + (1.0f - a.beta2) * gi * gi;
         vec step = mi / (vec_sqrt(vi) * a.root_scale + a.epsilon);
-        vec_store(m + i, mi);
         vec_store(v + i, vi);
         vec_store(theta + i, vec_load(theta + i) - a.rate * step);
     }
+}
+
+void EBM_KERNEL(adam)(size_t n, const ebm_adam *adam, const float *g, float *m,
+                      float *v, float *theta)
+{
+    if (adam->beta1 > 0)
+        adam_vectors(n, *adam, 1, g, m, v, theta);
+    else
+        adam_vectors(n, *adam, 0, g, m, v, theta);
 }

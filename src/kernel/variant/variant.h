@@ -70,6 +70,8 @@ void EBM_KERNEL(gather)(const ebm_gather *gather, const float *a,
                         const float *panels, const float *bias, float *y);
 void EBM_KERNEL(gather_dots)(const ebm_gather *gather, const float *a,
                              const float *weights, float *y);
+void EBM_KERNEL(turn_panel)(size_t blocks, size_t step, const float *from,
+                            float *to);
 void EBM_KERNEL(winograd_input)(const ebm_winograd *w, size_t first,
                                 size_t count, const float *image,
                                 float *planes);

@@ -74,29 +74,36 @@ static size_t chunk_rows(const ebm_layer *layer, size_t n)
     return rows < all ? rows : all;
 }
 
-/* ---- What is prepared: U in panels of out channels, then of in channels ---
- */
+/* ---- What is prepared: U in panels of out channels ----------------------
+
+   Backward multiplies with U^T, in panels of in channels. Small ones are
+   prepared too. A second set of large ones would cost as much memory again,
+   and more time to be read from there than to be made anew for each chunk. */
+
+enum { MOST_TURNED = 320 * 1024 };
 
 static size_t panels_size(const ebm_layer *layer)
 {
     return planes_of(layer) * layer->conv.channels * layer->conv.out_channels;
 }
 
-size_t ebm_conv_winograd_size(const ebm_layer *layer)
+static int has_turned(const ebm_layer *layer)
 {
-    return 2 * panels_size(layer);
+    return panels_size(layer) <= MOST_TURNED;
 }
 
-/* A block [9][in][out] of weights turned round to [9][out][in]. */
-static void turn_block(const ebm_conv_shape *s, const float *weight,
-                       float *block)
+size_t ebm_conv_winograd_size(const ebm_layer *layer)
 {
-    size_t in = s->channels, out = s->out_channels;
-    for (size_t tap = 0; tap < 9; tap++)
-        for (size_t i = 0; i < EBM_PANEL; i++)
-            for (size_t o = 0; o < EBM_PANEL; o++)
-                block[(tap * EBM_PANEL + o) * EBM_PANEL + i] =
-                    weight[(tap * in + i) * out + o];
+    return panels_size(layer) * (has_turned(layer) ? 2 : 1);
+}
+
+/* U^T's panel of in channels from i on, of one plane. */
+static void turn(const ebm_layer *layer, const ebm_kernels *kernels,
+                 const float *plane, size_t i, float *panel)
+{
+    const ebm_conv_shape *s = &layer->conv;
+    kernels->turn_panel(s->out_channels / EBM_PANEL, s->channels * EBM_PANEL,
+                        plane + i * EBM_PANEL, panel);
 }
 
 void ebm_conv_winograd_prepare(const ebm_layer *layer,
@@ -105,7 +112,6 @@ void ebm_conv_winograd_prepare(const ebm_layer *layer,
 {
     const ebm_conv_shape *s = &layer->conv;
     size_t in = s->channels, out = s->out_channels;
-    float block[9 * EBM_PANEL * EBM_PANEL];
     ebm_winograd_weights w = {.edge = edge_of(layer),
                               .rows = in,
                               .row_step = out,
@@ -113,16 +119,10 @@ void ebm_conv_winograd_prepare(const ebm_layer *layer,
                               .plane = in * out};
     for (size_t o = 0; o < out; o += EBM_PANEL)
         kernels->winograd_weights(&w, weight + o, prepared + o * in);
-    w.rows = EBM_PANEL;
-    w.row_step = EBM_PANEL;
-    w.tap_step = EBM_PANEL * EBM_PANEL;
     float *turned = prepared + panels_size(layer);
-    for (size_t i = 0; i < in; i += EBM_PANEL)
-        for (size_t o = 0; o < out; o += EBM_PANEL) {
-            turn_block(s, weight + i * out + o, block);
-            kernels->winograd_weights(&w, block,
-                                      turned + i * out + o * EBM_PANEL);
-        }
+    for (size_t p = 0; has_turned(layer) && p < planes_of(layer); p++)
+        for (size_t i = 0; i < in; i += EBM_PANEL, turned += EBM_PANEL * out)
+            turn(layer, kernels, prepared + p * in * out, i, turned);
 }
 
 int ebm_conv_winograd_has_gradient(const ebm_layer *layer)
@@ -139,9 +139,10 @@ static size_t chunk_size(const ebm_layer *layer, size_t n)
 
 size_t ebm_conv_winograd_scratch(const ebm_layer *layer, size_t n)
 {
-    size_t gradient =
+    size_t panel = layer->conv.out_channels * EBM_PANEL;
+    size_t sums =
         ebm_conv_winograd_has_gradient(layer) ? panels_size(layer) : 0;
-    return chunk_size(layer, n) + gradient;
+    return chunk_size(layer, n) + (sums > panel ? sums : panel);
 }
 
 /* A chunk of the tiles of all samples, and its planes in scratch. */
@@ -210,42 +211,60 @@ static void each_image(chunk *c, int what, const float *bias, float *images)
     }
 }
 
-/* to[rows, columns] = from[rows, depth] U, for each plane. All rows meet a
-   panel while it is in the cache: U is read once for a chunk. */
-static void multiply_planes(const chunk *c, size_t depth, size_t columns,
-                            const float *from, const float *panels, float *to)
+/* A product of all rows of a plane and a panel: all meet it while it is in the
+   cache, so U is read once for a chunk. */
+static ebm_gather product_of(const chunk *c, size_t depth, size_t columns)
 {
-    const ebm_gather g = {.runs = 1,
-                          .length = depth,
-                          .depth = depth,
-                          .columns = EBM_PANEL,
-                          .samples = c->rows,
-                          .height = 1,
-                          .width = 1,
-                          .in_sample = depth,
-                          .out_sample = columns};
-    for (size_t p = 0; p < planes_of(c->layer); p++) {
-        for (size_t k = 0; k < columns;
-             k += EBM_PANEL, panels += g.depth * EBM_PANEL)
-            c->pass->kernels->gather(&g, from, panels, NULL, to + k);
-        from += c->rows * depth;
-        to += c->rows * columns;
-    }
+    return (ebm_gather){.runs = 1,
+                        .length = depth,
+                        .depth = depth,
+                        .columns = EBM_PANEL,
+                        .samples = c->rows,
+                        .height = 1,
+                        .width = 1,
+                        .in_sample = depth,
+                        .out_sample = columns};
+}
+
+/* out = in U, for each plane. */
+static void multiply(const chunk *c, const float *panels)
+{
+    size_t in = c->w.channels, out = c->w.out_channels;
+    const ebm_gather g = product_of(c, in, out);
+    for (size_t p = 0; p < planes_of(c->layer); p++)
+        for (size_t o = 0; o < out; o += EBM_PANEL, panels += in * EBM_PANEL)
+            c->pass->kernels->gather(&g, c->in + p * c->rows * in, panels,
+                                     NULL, c->out + p * c->rows * out + o);
+}
+
+/* in = out U^T. */
+static void multiply_back(const chunk *c, const float *panels)
+{
+    size_t in = c->w.channels, out = c->w.out_channels, size = out * EBM_PANEL;
+    const ebm_gather g = product_of(c, out, in);
+    int has = has_turned(c->layer);
+    float *made = c->pass->scratch + chunk_size(c->layer, c->pass->n);
+    const float *panel = has ? panels + panels_size(c->layer) : made;
+    for (size_t p = 0; p < planes_of(c->layer); p++, panels += in * out)
+        for (size_t i = 0; i < in; i += EBM_PANEL, panel += has ? size : 0) {
+            if (!has)
+                turn(c->layer, c->pass->kernels, panels, i, made);
+            c->pass->kernels->gather(&g, c->out + p * c->rows * out, panel,
+                                     NULL, c->in + p * c->rows * in + i);
+        }
 }
 
 void ebm_conv_winograd_forward(const ebm_layer *layer,
                                const ebm_layer_pass *pass,
                                const float *prepared, const float *x, float *y)
 {
-    const ebm_conv_shape *s = &layer->conv;
     const float *bias = layer->bias && pass->with_bias
                             ? pass->parameters + layer->views[1].offset
                             : NULL;
     chunk c = first_chunk(layer, pass);
     do {
         each_image(&c, READ_INPUT, NULL, (float *)(uintptr_t)x);
-        multiply_planes(&c, s->channels, s->out_channels, c.in, prepared,
-                        c.out);
+        multiply(&c, prepared);
         each_image(&c, WRITE_OUTPUT, bias, y);
     } while (next_chunk(&c));
 }
@@ -255,13 +274,11 @@ void ebm_conv_winograd_backward(const ebm_layer *layer,
                                 const float *prepared, const float *dy,
                                 float *dx)
 {
-    const ebm_conv_shape *s = &layer->conv;
     memset(dx, 0, pass->n * layer->in_size * sizeof *dx);
     chunk c = first_chunk(layer, pass);
     do {
         each_image(&c, READ_OUTPUT, NULL, (float *)(uintptr_t)dy);
-        multiply_planes(&c, s->out_channels, s->channels, c.out,
-                        prepared + panels_size(layer), c.in);
+        multiply_back(&c, prepared);
         each_image(&c, ADD_INPUT, NULL, dx);
     } while (next_chunk(&c));
 }
