@@ -1,11 +1,16 @@
 /* Memory: each block carries its size in front, since the caller's release
    function wants it back. */
+#define _DEFAULT_SOURCE /* madvise */
+
 #include "core/memory.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "core/context.h"
 
@@ -50,6 +55,23 @@ void *ebm_alloc(const ebm_context *context, size_t count, size_t size)
     return block ? memory_in(block, bytes) : NULL;
 }
 
+/* Weights in panels and moments are streamed through from one end to the
+   other, and looking up a page for each 4 KiB of them costs a tenth of a
+   network's time under a hypervisor. Large pages are asked for where the
+   system gives them to who asks; a refusal changes nothing. */
+static void ask_for_large_pages(void *block, size_t bytes)
+{
+#if defined(MADV_HUGEPAGE)
+    enum { LARGE = 2 * 1024 * 1024 };
+    uintptr_t first = ((uintptr_t)block + LARGE - 1) / LARGE * LARGE;
+    uintptr_t end = ((uintptr_t)block + bytes) / LARGE * LARGE;
+    if (end > first && end - first >= 2 * LARGE)
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+#else
+    (void)block, (void)bytes;
+#endif
+}
+
 /* calloc() knows which pages come fresh from the system and need no clearing:
    what nobody writes then takes no memory, such as the gradient of a model
    that is only sampled. */
@@ -58,6 +80,8 @@ void *ebm_alloc_zero(const ebm_context *context, size_t count, size_t size)
     size_t bytes = block_bytes(count, size);
     if (context->uses_libc) {
         void *block = bytes ? calloc(bytes, 1) : NULL;
+        if (block)
+            ask_for_large_pages(block, bytes);
         return block ? memory_in(block, bytes) : NULL;
     }
     void *memory = ebm_alloc(context, count, size);
