@@ -144,6 +144,7 @@ static void every_way_against_the_reference(void **state)
         {32, 30, 16, 16, 3, 1, 1, 1},  /* more tiles than are made at once */
         {13, 13, 16, 16, 3, 1, 1, 0},  /* columns of two samples, then one */
         {7, 5, 32, 16, 3, 1, 1, 1},    /* tiles that stick out */
+        {3, 3, 144, 160, 3, 1, 1, 0},  /* large panels are kept once */
         {4, 4, 48, 32, 3, 1, 1, 0},    /* one tile of 4 x 4 */
         {6, 7, 32, 32, 3, 1, 0, 0},    /* no padding */
         {3, 3, 16, 16, 3, 1, 3, 0},    /* tiles of padding alone */
@@ -247,26 +248,24 @@ static void ways_are_different(void **state)
     ebm_context_destroy(context);
 }
 
-/* Each way's bits, for one thread and for more, when slabs are cut anew. */
-static void bits_do_not_depend_on_threads(void **state)
+static void check_threads(const shape *s)
 {
-    (void)state;
-    enum { ROWS = 7, SIZE = 32 * 30 * 16 };
-    const shape s = {32, 30, 16, 16, 3, 1, 1, 1};
+    enum { ROWS = 7 };
+    const size_t size = s->height * s->width * s->channels;
     const float scale[ROWS] = {1, -0.5f, 2, 1, 1, 0.25f, 3};
     ebm_context *context = test_context_threads(1);
-    float *x = test_floats(ROWS * SIZE), *v = test_floats(ROWS * SIZE);
+    float *x = test_floats(ROWS * size), *v = test_floats(ROWS * size);
     uint64_t random = 34;
-    test_fill_uniform(&random, x, ROWS * SIZE, -1, 1);
-    test_fill_normal(&random, v, ROWS * SIZE, 1);
+    test_fill_uniform(&random, x, ROWS * size, -1, 1);
+    test_fill_normal(&random, v, ROWS * size, 1);
     for (int way = 1; way < 5; way++) {
-        ebm_model *model = build(context, &s, way, EBM_WEIGHTS_PLAIN);
+        ebm_model *model = build(context, s, way, EBM_WEIGHTS_PLAIN);
         size_t count = ebm_model_parameter_count(model);
-        size_t all = ROWS + 2 * ROWS * SIZE + 2 * count;
+        size_t all = ROWS + 2 * ROWS * size + 2 * count;
         float *first = test_floats(all), *again = test_floats(all);
         for (int threads = 1; threads <= 4; threads++) {
             float *to = threads == 1 ? first : again;
-            float *theta = to + ROWS + 2 * ROWS * SIZE;
+            float *theta = to + ROWS + 2 * ROWS * size;
             assert_ok(ebm_context_set(context, EBM_CONTEXT_THREADS, threads));
             assert_ok(
                 ebm_model_energy_grad(model, x, NULL, ROWS, to, to + ROWS));
@@ -275,7 +274,7 @@ static void bits_do_not_depend_on_threads(void **state)
             assert_ok(ebm_model_get_gradient(model, 0, theta, count));
             assert_ok(ebm_model_zero_gradient(model));
             assert_ok(ebm_model_mixed_backward(model, x, NULL, ROWS, v, scale,
-                                               to + ROWS + ROWS * SIZE));
+                                               to + ROWS + ROWS * size));
             assert_ok(ebm_model_get_gradient(model, 0, theta + count, count));
             assert_same_bits(to, first, all);
         }
@@ -286,6 +285,19 @@ static void bits_do_not_depend_on_threads(void **state)
     free(x);
     free(v);
     ebm_context_destroy(context);
+}
+
+/* Each way's bits, for one thread and for more, when slabs are cut anew. */
+static void bits_do_not_depend_on_threads(void **state)
+{
+    (void)state;
+    static const shape shapes[] = {
+        {32, 30, 16, 16, 3, 1, 1, 1}, /* several chunks of tiles */
+        {13, 13, 16, 16, 3, 1, 1, 0}, /* columns of several samples */
+        {3, 3, 144, 160, 3, 1, 1, 1}, /* panels that are made by each thread */
+    };
+    for (size_t i = 0; i < TEST_COUNT(shapes); i++)
+        check_threads(shapes + i);
 }
 
 /* How parameters are written. */

@@ -132,11 +132,35 @@ static void rows_do_not_depend_on_their_tile(void **state)
     }
 }
 
+/* Blocks that stand apart, turned round one behind the other. */
+static void panels_turned_round(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 3, STEP = 300, SQUARE = EBM_PANEL * EBM_PANEL };
+    float from[BLOCKS * STEP], to[BLOCKS * SQUARE + 1];
+    const ebm_kernels *kernels;
+    uint64_t random = 7;
+    test_fill_normal(&random, from, BLOCKS * STEP, 1);
+    for (size_t v = 0; (kernels = ebm_kernels_variant(v)); v++) {
+        if (!kernels->usable())
+            continue;
+        to[BLOCKS * SQUARE] = TEST_GUARD;
+        kernels->turn_panel(BLOCKS, STEP, from, to);
+        for (size_t b = 0; b < BLOCKS; b++)
+            for (size_t i = 0; i < EBM_PANEL; i++)
+                for (size_t j = 0; j < EBM_PANEL; j++)
+                    assert_true(to[b * SQUARE + j * EBM_PANEL + i] ==
+                                from[b * STEP + i * EBM_PANEL + j]);
+        assert_true(to[BLOCKS * SQUARE] == TEST_GUARD);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gathered_products),
         cmocka_unit_test(rows_do_not_depend_on_their_tile),
+        cmocka_unit_test(panels_turned_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
