@@ -343,8 +343,8 @@ typedef struct ebm_kernels {
     /* g <- clip to +-limit; returns sum g^2 (in double, fixed order), which
        is not finite when an element is not. */
     double (*clip_and_square)(size_t n, float limit, float *g);
-    /* One Adam update of theta, m, v; g is only read. With beta1 = 0, m is left
-       alone. */
+    /* One Adam update of theta, m, v; g is only read. With beta1 = 0, m is
+       left alone. */
     void (*adam)(size_t n, const ebm_adam *adam, const float *g, float *m,
                  float *v, float *theta);
 } ebm_kernels;
