@@ -1,5 +1,5 @@
 /* Philox 4x32-10 and the draws made of it, one at a time. The vector kernels
-   in kernel/noise.c fill whole arrays with the same numbers. */
+   in kernel/variant/noise.c fill whole arrays with the same numbers. */
 #include "core/random.h"
 
 #include <math.h>

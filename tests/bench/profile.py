@@ -27,7 +27,7 @@ from compare_torch import add_bench, positive, print_table
 KINDS = (
     ("products in the BLAS", "gemm|gemv|bli_|dot_k|axpy|pack"),
     ("convolutions' sums", "gather"),
-    ("Winograd's transforms", "winograd"),
+    ("Winograd's transforms", "winograd|turn_panel"),
     ("column matrices", "im2col|col2im"),
     ("activations", "swish|exp|softplus|relu|square|multiply|sigmoid"),
     ("norms, attention, pools", "norm(?!als?_)|softmax|pool|channel|attend|combine"),

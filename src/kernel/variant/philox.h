@@ -31,8 +31,8 @@ static inline void philox_round(philox_state *s, vec_wide k0, vec_wide k1)
     s->c3 = p0;
 }
 
-/* The keys of all rounds: key + round times a constant,
-    the same for every block of a row. */
+/* The keys of all rounds: key + round times a constant, the same for every
+   block of a row. */
 typedef struct philox_keys {
     vec_wide k0[10], k1[10];
 } philox_keys;
