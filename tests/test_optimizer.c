@@ -172,6 +172,53 @@ static void test_adam_begins_again(void **state)
     ebm_context_destroy(context);
 }
 
+/* Where steps of a gradient of 0 lead once beta1 is positive again: away only
+   by a first moment that was kept. */
+static float drift(pair *p)
+{
+    const float zero = 0, before = *theta_of(p);
+    set(p, EBM_OPTIMIZER_BETA1, 0.5);
+    step(p, &zero);
+    return *theta_of(p) - before;
+}
+
+/* Nor is it kept where beta1 rounds to 0, nor by a checkpoint. */
+static void test_adam_keeps_nothing(void **state)
+{
+    (void)state;
+    const char *path = "ebm_optimizer_first.safetensors";
+    const float g = 1, zero = 0;
+    ebm_context *context = test_context_threads(1);
+    for (int rounds = 0; rounds < 2; rounds++) {
+        pair p, q;
+        ebm_checkpoint *of_p, *of_q;
+        begin(&p, context, EBM_OPTIMIZER_ADAM, 1, &zero);
+        begin(&q, context, EBM_OPTIMIZER_ADAM, 1, &zero);
+        assert_ok(ebm_checkpoint_create(context, &of_p));
+        assert_ok(ebm_checkpoint_create(context, &of_q));
+        assert_ok(ebm_checkpoint_add_optimizer(of_p, "adam", p.optimizer));
+        assert_ok(ebm_checkpoint_add_optimizer(of_q, "adam", q.optimizer));
+        step(&p, &g);
+        /* A moment that is in the file, and not wanted here. */
+        assert_ok(ebm_checkpoint_save(of_p, path));
+        set(&q, EBM_OPTIMIZER_BETA1, 0);
+        assert_ok(ebm_checkpoint_load(of_q, path));
+        assert_true(drift(&q) == 0);
+        set(&p, EBM_OPTIMIZER_BETA1, rounds ? 1e-60 : 0);
+        step(&p, &zero);
+        assert_ok(ebm_checkpoint_save(of_p, path));
+        assert_true(drift(&p) == 0);
+        assert_ok(ebm_checkpoint_load(of_q, path));
+        assert_true(drift(&q) == 0);
+        ebm_checkpoint_destroy(of_p);
+        ebm_checkpoint_destroy(of_q);
+        end(&p);
+        end(&q);
+    }
+    assert_int_equal(remove(path), 0);
+    ebm_context_destroy(context);
+}
+
 /* u = 1, 3/2, 7/4, ...: momentum 1/2 on a gradient of 1. */
 static void test_sgd_by_hand(void **state)
 {
@@ -390,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adam_by_hand),
         cmocka_unit_test(test_adam_begins_again),
+        cmocka_unit_test(test_adam_keeps_nothing),
         cmocka_unit_test(test_sgd_by_hand),
         cmocka_unit_test(test_against_double),
         cmocka_unit_test(test_clips),

@@ -43,8 +43,9 @@ typedef enum ebm_optimizer_kind {
 typedef enum ebm_optimizer_key {
     /** Real, finite, >= 0, initially 1e-4. */
     EBM_OPTIMIZER_LEARNING_RATE = 0,
-    /** Adam. Real, 0 to 1 (excluded), initially 0.9. With 0, m is the gradient
-        and not kept; it begins at 0 when beta1 becomes positive again. */
+    /** Adam. Real, 0 to 1 (excluded), initially 0.9. With 0 (as a float), m is
+        the gradient and neither kept nor taken from a checkpoint; it begins at
+        0 when beta1 becomes positive again. */
     EBM_OPTIMIZER_BETA1 = 1,
     /** Adam. Real, 0 to 1 (excluded), initially 0.999. */
     EBM_OPTIMIZER_BETA2 = 2,

@@ -1,9 +1,8 @@
 /* Optimizers: creation, settings, the averaged weights. */
 #include "optimizer/optimizer.h"
 
-#include <string.h>
-
 #include <math.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "core/option.h"
@@ -126,11 +125,11 @@ ebm_status ebm_optimizer_set(ebm_optimizer *optimizer, ebm_optimizer_key key,
                                                               : "SGD");
     if (key == EBM_OPTIMIZER_EMA_DECAY)
         EBM_TRY(change_average(optimizer, value));
-    /* A first moment that was not kept begins at 0. */
-    if (key == EBM_OPTIMIZER_BETA1 && value > 0 &&
-        !(optimizer->values[key] > 0))
-        memset(optimizer->first, 0, optimizer->padded * sizeof(float));
+    int had_first = ebm_optimizer_has_first(optimizer);
     optimizer->values[key] = value;
+    /* Before a first step it is 0, and memory that nobody has written to. */
+    if (had_first && !ebm_optimizer_has_first(optimizer) && optimizer->steps)
+        memset(optimizer->first, 0, optimizer->padded * sizeof(float));
     return EBM_OK;
 }
 

@@ -31,6 +31,14 @@ struct ebm_optimizer {
     double norm;
 };
 
+/* Whether a first moment is kept. Where not, the array is 0 and stays so.
+   beta1 is a step's, a float: what rounds to 0 is 0. */
+static inline int ebm_optimizer_has_first(const ebm_optimizer *optimizer)
+{
+    return optimizer->kind == EBM_OPTIMIZER_SGD ||
+           (float)optimizer->values[EBM_OPTIMIZER_BETA1] > 0;
+}
+
 extern const ebm_record_ops ebm_optimizer_record; /* record.c */
 
 #endif

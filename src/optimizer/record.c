@@ -90,7 +90,8 @@ static void commit(void *object, void *staged)
     ebm_optimizer *optimizer = object;
     const image *i = staged;
     size_t bytes = optimizer->padded * sizeof(float);
-    memcpy(optimizer->first, i->first, bytes);
+    if (ebm_optimizer_has_first(optimizer))
+        memcpy(optimizer->first, i->first, bytes);
     if (optimizer->second)
         memcpy(optimizer->second, i->second, bytes);
     if (i->has_average)
