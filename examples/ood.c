@@ -230,7 +230,7 @@ int main(int argc, char **argv)
     settings s = {.seed = 1};
     uint64_t images = 10000;
     const option_row rows[] = {
-        {"model", "FILE", "a model of digits, else one that is there",
+        {"model", "FILE", "a model of digits, else the shipped one",
          .text = &file},
         {"data", "PATH", "IDX images that it knows, raw or gzip, or a folder",
          .text = &s.data},

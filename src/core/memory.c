@@ -1,6 +1,8 @@
 /* Memory: each block carries its size in front, since the caller's release
    function wants it back. */
+#if !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE /* madvise */
+#endif
 
 #include "core/memory.h"
 
