@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing, builds, and runs every test.
 #
-#     sh tests/run.sh          all of it, about 25 minutes on two cores
+#     sh tests/run.sh          all of it, about half an hour on two cores
 #     sh tests/run.sh --quick  gcc and every test once
 #
 # Builds are kept in build-test/, so a second run compiles only what changed.
