@@ -180,22 +180,28 @@ static void print_gap(const bounds *b)
              "bound is on their word");
 }
 
+/* What all bounds have in common. */
+static bounds_plan plan_at(double temperature)
+{
+    return (bounds_plan){.temperature = temperature,
+                         .levels = (size_t)levels,
+                         .chains = (size_t)chain_count,
+                         .step = 0.02,
+                         .warmup = 1 + (size_t)walk_steps / 4,
+                         .walk = (size_t)walk_steps,
+                         .watch = (size_t)walk_steps,
+                         .seed = s.seed};
+}
+
 /* Bounds and bits of a model of this program. */
 static void study(ebm_context *context, const subject *m,
                   const ebm_model *model)
 {
-    const bounds_plan plan = {.temperature = 1.0,
-                              .std = m->std,
-                              .levels = (size_t)levels,
-                              .chains = (size_t)chain_count,
-                              .leapfrog = 5,
-                              .step = 0.02,
-                              .step_factor = 2.0,
-                              .warmup = 1 + (size_t)walk_steps / 4,
-                              .walk = (size_t)walk_steps,
-                              .watch = (size_t)walk_steps,
-                              .data = m->train,
-                              .seed = s.seed};
+    bounds_plan plan = plan_at(1.0);
+    plan.std = m->std;
+    plan.leapfrog = 5;
+    plan.step_factor = 2.0;
+    plan.data = m->train;
     if (plan.chains / 2 > m->train_count)
         fail(EXIT_USAGE, "--chains: half of %zu is more than the %zu %s",
              plan.chains, m->train_count, m->name);
@@ -251,20 +257,12 @@ static void study_other(ebm_context *context, const ebm_model *model)
         /* At T = 1 these energies hardly depart from the uniform law, in
            which digits, most of whose pixels are at a wall, do not occur. */
         int is_cold = temperatures[i] < 1.0;
-        const bounds_plan plan = {
-            .temperature = temperatures[i],
-            .low = -1.0,
-            .high = 1.0,
-            .levels = (size_t)levels,
-            .chains = (size_t)chain_count,
-            .leapfrog = 1,
-            .step = 0.02,
-            .step_factor = 1.0,
-            .warmup = 1 + (size_t)walk_steps / 4,
-            .walk = (size_t)walk_steps,
-            .watch = (size_t)walk_steps,
-            .data = is_cold && chain_count / 2 <= n ? x : NULL,
-            .seed = s.seed};
+        bounds_plan plan = plan_at(temperatures[i]);
+        plan.low = -1.0;
+        plan.high = 1.0;
+        plan.leapfrog = 1;
+        plan.step_factor = 1.0;
+        plan.data = is_cold && chain_count / 2 <= n ? x : NULL;
         printf("at T = %.4g, in the box [-1, 1]:\n", plan.temperature);
         bounds b = bounds_find(context, model, &plan);
         print_gap(&b);

@@ -76,9 +76,10 @@ static size_t chunk_rows(const ebm_layer *layer, size_t n)
 
 /* ---- What is prepared: U in panels of out channels ----------------------
 
-   Backward multiplies with U^T, in panels of in channels. Small ones are
-   prepared too. A second set of large ones would cost as much memory again,
-   and more time to be read from there than to be made anew for each chunk. */
+   Backward multiplies with U^T, in panels of in channels. Small ones, of at
+   most MOST_TURNED floats, are prepared too. A second set of large ones would
+   cost as much memory again, and about as much time to be read from there as
+   to be made anew for each chunk. */
 
 enum { MOST_TURNED = 320 * 1024 };
 
